@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Links, addresses, routes, rules and per-interface sysctls, by rtnetlink (libnl-route) and
+ * /proc/sys/net. Every call is idempotent: what is already so is left alone.
+ */
+#ifndef PPN_KERNEL_LINK_H
+#define PPN_KERNEL_LINK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <net/if.h>
+#include <ppn/wire.h>
+
+struct ppn_link;
+
+int ppn_link_open(struct ppn_link **ret_link);
+void ppn_link_close(struct ppn_link **link);
+
+struct ppn_link_info {
+	uint32_t ifindex;
+	char name[IFNAMSIZ];
+	char driver[32]; /* "" when it has none */
+	uint32_t mtu;
+	bool up;
+	uint8_t mac[6];
+};
+
+int ppn_link_info(struct ppn_link *link, uint32_t ifindex, struct ppn_link_info *ret_info);
+int ppn_link_up(struct ppn_link *link, uint32_t ifindex, bool up);
+int ppn_link_mtu(struct ppn_link *link, uint32_t ifindex, uint32_t mtu);
+/* Addresses of a device be exactly this one (IPv6, global scope). Clears disable_ipv6 on it first. */
+int ppn_link_address(struct ppn_link *link, uint32_t ifindex, const uint8_t addr[static 16], uint8_t len);
+/*
+ * The fleet prefix belongs to ppn0: a rule `to PREFIX/48 lookup PPN_TABLE` ahead of main; in that table
+ * PREFIX/48 dev ppn0 and an unreachable default. ifindex 0: only the unreachable default (no device yet).
+ * ppn_link_fleet_gone() takes rule and routes away.
+ */
+#define PPN_TABLE 8090
+#define PPN_RULE_PRIORITY 90
+int ppn_link_fleet(struct ppn_link *link, uint32_t ifindex, const uint8_t prefix[static 16]);
+int ppn_link_fleet_gone(struct ppn_link *link);
+/* accept_ra_rt_info_max_plen=0, accept_redirects=0, accept_source_route=0, and accept_ra=0 where the
+ * underlay has no RA (PROTOCOL 6). */
+int ppn_link_harden(struct ppn_link *link, uint32_t ifindex, enum ppn_underlay underlay);
+/* Addresses of a link that others could reach it by (global, then link-local), IPv4 as IPv4-mapped. */
+int ppn_link_addresses(struct ppn_link *link, uint32_t ifindex, uint8_t (*ret_addrs)[16], size_t max,
+		       size_t *ret_n);
+
+/* RTM_NEWLINK, RTM_DELLINK, address changes: an fd for the event loop, then dispatch. */
+int ppn_link_watch(struct ppn_link *link, void (*changed)(void *arg, uint32_t ifindex, bool gone),
+		   void *arg);
+int ppn_link_watch_fd(const struct ppn_link *link);
+int ppn_link_watch_dispatch(struct ppn_link *link);
+
+#endif
