@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Files that matter: every write is synced with its directory and atomic; every read is bounded. All paths
+ * are relative to a directory fd. 0 or -errno.
+ */
+#ifndef PPN_HOST_FILE_H
+#define PPN_HOST_FILE_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+/* mkdir -p of the last component only, 0700 (existing: owner and mode are checked: -EPERM when others may
+ * write). Returns the fd. */
+int ppn_dir_open(const char *path, mode_t mode);
+/* Whole file of at most max bytes; ret_data is malloc'ed with a NUL after it, the caller wipes and frees.
+ * -EFBIG; -EPERM when `secret` and the mode has group or other bits. */
+int ppn_file_read(int dir, const char *name, size_t max, int secret, uint8_t **ret_data, size_t *ret_len);
+/* Exactly len bytes into a buffer; -EBADMSG when shorter or longer. */
+int ppn_file_read_exact(int dir, const char *name, int secret, void *ret, size_t len);
+/* name.tmp, write, fsync, rename, fsync dir. */
+int ppn_file_write(int dir, const char *name, mode_t mode, const void *data, size_t len);
+/* The same for writes that come in pieces: write to an O_TMPFILE-like name.tmp, then publish. */
+int ppn_file_rename(int dir, const char *from, const char *to); /* and fsync dir */
+/* Overwrite (best effort, said so), unlink, fsync dir. -ENOENT is 0. */
+int ppn_file_remove(int dir, const char *name);
+
+#endif

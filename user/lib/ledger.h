@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The ledger (PROTOCOL 8): entries, each hash-chained and signed by its machine. Append, replay, verify:
+ * nothing else may know the format, which becomes a tile log one day. Pure; host/ledger_file.h stores it.
+ */
+#ifndef PPN_LIB_LEDGER_H
+#define PPN_LIB_LEDGER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <ppn/wire.h>
+#include "lib/wire.h"
+
+#define PPN_LEDGER_ENTRY_MAX (4 + sizeof(struct ppn_entry_body) + PPN_LEDGER_PAYLOAD_MAX + PPN_SIG_LEN)
+
+/* Where a ledger ends: what `head` holds and telemetry tells. */
+struct ppn_ledger_head {
+	uint64_t size; /* entries */
+	uint8_t hash[PPN_HASH_LEN]; /* of the last entry; zeros when empty */
+};
+
+struct ppn_entry {
+	uint64_t index; /* 0 for the first */
+	uint64_t time_ms;
+	uint16_t type; /* enum ppn_entry_type; unknown ones are kept and verified */
+	struct ppn_bytes payload;
+	uint8_t hash[PPN_HASH_LEN];
+};
+
+/* Write the framed entry that follows `head`; ret_head (may be head itself) is where it ends then. */
+ssize_t ppn_ledger_append(uint8_t *ret_framed, size_t max, const struct ppn_ledger_head *head,
+			  uint64_t time_ms, enum ppn_entry_type type, struct ppn_bytes payload,
+			  const uint8_t fleet[static PPN_HASH_LEN], const uint8_t seed[static 32],
+			  struct ppn_ledger_head *ret_head);
+/*
+ * Read the next framed entry of *in and advance. OK; SHORT: the bytes are no whole entry (a torn tail:
+ * ret_entry untouched, *in stays); else what is wrong. With `identity` the signature is verified, with NULL
+ * only form, chain and order (replay at start; verify is a command of its own).
+ */
+enum ppn_check ppn_ledger_next(struct ppn_bytes *in, struct ppn_ledger_head *head,
+			       const uint8_t fleet[static PPN_HASH_LEN], const uint8_t *identity,
+			       struct ppn_entry *ret_entry);
+
+/* The fold: what the entries add up to. Zeroed is "no ledger". */
+struct ppn_ledger_state {
+	struct ppn_entry_genesis genesis; /* entry 0 */
+	bool has_genesis, holding, bound, isolated, damaged;
+	uint8_t bound_hash[PPN_HASH_LEN], claim_hash[PPN_HASH_LEN]; /* of the last claim */
+	struct ppn_entry_roster roster; /* of the last roster entry since the claim */
+	bool observe; /* of the last seal entry */
+	bool has_seal;
+};
+/* SEQUENCE of types that cannot be (a second genesis, bound without genesis, ...) is PPN_CHECK_ORDER. */
+enum ppn_check ppn_ledger_fold(struct ppn_ledger_state *state, const struct ppn_entry *entry);
+enum ppn_state ppn_ledger_genesis_state(const struct ppn_ledger_state *state);
+
+/* One line for people; `ppn ledger show`. */
+int ppn_entry_text(char *ret_text, size_t max, const struct ppn_entry *entry);
+const char *ppn_entry_type_text(uint16_t type); /* "entry 77" has no text: NULL */
+
+#endif
