@@ -69,16 +69,14 @@ BUILD_TIME := $(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct 2>/dev/n
 pkgs_lib    := libsodium
 pkgs_host   := libevent_core jansson inih libmd libseccomp libcap-ng
 pkgs_kernel := libbpf libxdp libelf libnl-3.0 libnl-genl-3.0 libnl-route-3.0 libnftables
-pkg = $(shell $(PKG_CONFIG) $(1) || echo PKG_CONFIG_FAILED)
-pkg_checked = $(if $(findstring PKG_CONFIG_FAILED,$(1)),\
-	$(error development packages are missing: run scripts/setup.sh build),$(1))
-once = $(eval $(1) := $$(call pkg_checked,$$(call pkg,$(2))))$($(1))
+pkg  = $(or $(shell $(PKG_CONFIG) $(1)),$(error development packages are missing: run scripts/setup.sh build))
+once = $(eval $(1) := $(2))$($(1))
 # Found as system headers: our warnings are for our code.
-PKG_CFLAGS   = $(subst -I,-isystem ,$(call once,PKG_CFLAGS_,--cflags $(pkgs_lib) $(pkgs_host) $(pkgs_kernel)))
-LIBS_lib     = $(call once,LIBS_lib_,--libs $(pkgs_lib))
-LIBS_host    = $(call once,LIBS_host_,--libs $(pkgs_host)) -lwslay -lhttp_parser
-LIBS_kernel  = $(call once,LIBS_kernel_,--libs $(pkgs_kernel))
-LIBS_test    = $(call once,LIBS_test_,--libs cmocka)
+PKG_CFLAGS  = $(call once,PKG_CFLAGS,$(subst -I,-isystem ,$(call pkg,--cflags $(pkgs_lib) $(pkgs_host) $(pkgs_kernel))))
+LIBS_lib    = $(call once,LIBS_lib,$(call pkg,--libs $(pkgs_lib)))
+LIBS_host   = $(call once,LIBS_host,$(call pkg,--libs $(pkgs_host)) -lwslay -lhttp_parser)
+LIBS_kernel = $(call once,LIBS_kernel,$(call pkg,--libs $(pkgs_kernel)))
+LIBS_test   = $(call once,LIBS_test,$(call pkg,--libs cmocka))
 
 WARNINGS  := -Wall -Wextra -Wshadow -Werror
 PPN_DEFS  := -DPPN_SYSCONFDIR='"$(sysconfdir)"' -DPPN_STATEDIR='"$(statedir)"' \
@@ -99,8 +97,8 @@ FUZZ_CFLAGS  := -O1 -fno-omit-frame-pointer -fsanitize=fuzzer-no-link $(SANITIZE
 
 BPF_ARCH := $(shell uname -m | sed 's/x86_64/x86/; s/aarch64/arm64/; s/ppc64le/powerpc/; s/riscv64/riscv/')
 # The host's own header folders, last: <asm/types.h> is found without gcc-multilib.
-BPF_SYS_INCLUDES = $(eval BPF_SYS_INCLUDES := $(shell $(CLANG) -v -E - </dev/null 2>&1 | \
-	sed -n '/<...> search starts here:/,/End of search list./{ s| \(/.*\)|-idirafter \1|p }'))$(BPF_SYS_INCLUDES)
+BPF_SYS_INCLUDES = $(call once,BPF_SYS_INCLUDES,$(shell $(CLANG) -v -E - </dev/null 2>&1 | \
+	sed -n '/<...> search starts here:/,/End of search list./{ s| \(/.*\)|-idirafter \1|p }'))
 BPF_CFLAGS = -target bpf -mcpu=v3 -g -O2 $(WARNINGS) -D__TARGET_ARCH_$(BPF_ARCH) \
 	-Iinclude -Ibpf $(BPF_SYS_INCLUDES)
 
@@ -202,7 +200,9 @@ $(O)/bpf.flags: export STAMP = $(CLANG) $(BPF_CFLAGS)
 $(O)/version.flags: export STAMP = $(PPN_VERSION_DEFS)
 $(O)/%.flags: FORCE
 	@mkdir -p $(@D)
-	@printf '%s\n' "$$STAMP" | cmp -s - $@ || printf '%s\n' "$$STAMP" > $@
+	@printf '%s\n' "$$STAMP" | cmp -s - $@ || { \
+		test ! -e $@ || printf '  %-7s %s\n' FLAGS '$@ changed'; \
+		printf '%s\n' "$$STAMP" > $@; }
 FORCE:
 
 # ---- test programs ------------------------------------------------------------------------
