@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Strict, cursor-based parsing, the same for every program (DESIGN 6, PROTOCOL 9).
+ *
+ * Each step looks at what lies at `pos`, and on success moves `pos` and `len` past it and returns
+ * PPN_REASON_NONE; otherwise it returns why the packet drops. An IP header's length field is the truth:
+ * what follows it is Ethernet padding, what it promises beyond the packet is PPN_REASON_SHORT.
+ */
+#ifndef PPN_BPF_PARSE_H
+#define PPN_BPF_PARSE_H
+
+#include <linux/bpf.h>
+#include <linux/icmpv6.h>
+#include <linux/if_ether.h>
+#include <linux/in.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <linux/tcp.h>
+#include <linux/udp.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+#include <ppn/reasons.h>
+
+#define PPN_VLAN_TAGS 2
+#define PPN_VLAN_HLEN 4
+#define PPN_IP4_FRAGMENT 0x3fff /* MF and offset */
+#define PPN_IP4_OPTIONS_MAX 40
+#define PPN_ICMP_HLEN 8 /* ICMP and ICMPv6: type, code, checksum, four bytes of every message */
+
+enum ppn_ip4_option { /* RFC 791 3.1 */
+	PPN_IP4_OPTION_END = 0,
+	PPN_IP4_OPTION_NOP = 1,
+	PPN_IP4_OPTION_LSRR = 131,
+	PPN_IP4_OPTION_SSRR = 137,
+};
+
+enum ppn_tcp_flag { /* byte 13 of the header */
+	PPN_TCP_FIN = 0x01,
+	PPN_TCP_SYN = 0x02,
+	PPN_TCP_RST = 0x04,
+	PPN_TCP_ACK = 0x10,
+};
+
+struct ppn_packet {
+	void *pos;
+	const void *end; /* of what can be read directly */
+	__u32 len; /* bytes from pos to the end of the packet; once IP is parsed, of the IP packet */
+	__be16 ethertype;
+	__u8 version; /* 4 or 6 */
+	__u8 proto; /* IPPROTO_TCP, _UDP, _ICMP, _ICMPV6 */
+	_Bool alert; /* MLD's router alert was there */
+	union {
+		struct iphdr *ip4;
+		struct ipv6hdr *ip6;
+	};
+};
+
+/* One load of 64 bits, aligned or not: the verifier allows it in packets, C's struct types hide it. */
+static __always_inline __u64 ppn_load64(const void *p)
+{
+	return *(const __u64 *)p;
+}
+
+static __always_inline __u16 ppn_load16(const void *p)
+{
+	return *(const __u16 *)p;
+}
+
+/* The next n bytes, n a constant, and past them; NULL where the packet is shorter. */
+static __always_inline void *ppn_take(struct ppn_packet *p, __u32 n)
+{
+	void *at = p->pos;
+
+	if (p->len < n || at + n > p->end)
+		return NULL;
+	p->pos = at + n;
+	p->len -= n;
+	return at;
+}
+
+/* The next n bytes without moving. */
+static __always_inline void *ppn_peek(const struct ppn_packet *p, __u32 n)
+{
+	return p->len < n || p->pos + n > p->end ? NULL : p->pos;
+}
+
+static __always_inline _Bool ppn_is_vlan(__be16 ethertype)
+{
+	return ethertype == bpf_htons(ETH_P_8021Q) || ethertype == bpf_htons(ETH_P_8021AD);
+}
+
+/* Ethernet and at most two tags, 802.1Q or 802.1AD in any order. */
+static __always_inline int ppn_parse_ethernet(struct ppn_packet *p)
+{
+	const void *eth = ppn_take(p, ETH_HLEN);
+
+	if (!eth)
+		return PPN_REASON_SHORT;
+	p->ethertype = ppn_load16(eth + 2 * ETH_ALEN);
+#pragma unroll
+	for (int i = 0; i < PPN_VLAN_TAGS; i++) {
+		const void *tag;
+
+		if (!ppn_is_vlan(p->ethertype))
+			return PPN_REASON_NONE;
+		tag = ppn_take(p, PPN_VLAN_HLEN);
+		if (!tag)
+			return PPN_REASON_SHORT;
+		p->ethertype = ppn_load16(tag + 2);
+	}
+	return ppn_is_vlan(p->ethertype) ? PPN_REASON_VLAN : PPN_REASON_NONE;
+}
+
+struct ppn_options {
+	const __u8 *at; /* the first option */
+	const __u8 *end; /* of what can be read directly */
+	__u32 off, len; /* bytes walked, bytes there are */
+	int reason;
+};
+
+/* One option. 1 ends the walk; `reason` then says how. */
+static long ppn_parse_option(__u32 index, struct ppn_options *o)
+{
+	const __u8 *at;
+	__u32 len;
+
+	(void)index;
+	o->reason = PPN_REASON_NONE;
+	if (o->off >= o->len || o->off >= PPN_IP4_OPTIONS_MAX)
+		return 1;
+	at = o->at + o->off;
+	if (at + 1 <= o->end && at[0] == PPN_IP4_OPTION_END)
+		return 1;
+	if (at + 1 <= o->end && at[0] == PPN_IP4_OPTION_NOP) {
+		o->off++;
+		return 0;
+	}
+	o->reason = PPN_REASON_IP_OPTION;
+	if (o->off + 2 > o->len || at + 2 > o->end)
+		return 1;
+	len = at[1];
+	if (len < 2 || o->off + len > o->len || at[0] == PPN_IP4_OPTION_LSRR ||
+	    at[0] == PPN_IP4_OPTION_SSRR)
+		return 1;
+	o->reason = PPN_REASON_NONE;
+	o->off += len;
+	return 0;
+}
+
+/* Options are skipped, but must be whole, and none may be a source route. */
+static __always_inline int ppn_parse_ip4_options(const void *at, const void *end, __u32 len)
+{
+	struct ppn_options o = {
+		.at = at,
+		.end = end,
+		.len = len,
+		.reason = PPN_REASON_NONE,
+	};
+
+	if (bpf_loop(PPN_IP4_OPTIONS_MAX, ppn_parse_option, &o, 0) < 0)
+		return PPN_REASON_IP_OPTION;
+	return o.reason;
+}
+
+/* IPv4 header with options, no fragment, then one of TCP, UDP, ICMP. */
+static __always_inline int ppn_parse_ip4(struct ppn_packet *p)
+{
+	struct iphdr *ip = ppn_peek(p, sizeof(*ip));
+	__u32 header, total;
+
+	if (!ip)
+		return PPN_REASON_SHORT;
+	header = ip->ihl * 4;
+	total = bpf_ntohs(ip->tot_len);
+	if (ip->version != 4 || header < sizeof(*ip) || total < header)
+		return PPN_REASON_IP_HEADER;
+	if (total > p->len)
+		return PPN_REASON_SHORT;
+	if (ip->frag_off & bpf_htons(PPN_IP4_FRAGMENT))
+		return PPN_REASON_FRAGMENT;
+	if (header > sizeof(*ip)) {
+		int reason = ppn_parse_ip4_options(ip + 1, p->end, header - sizeof(*ip));
+
+		if (reason)
+			return reason;
+	}
+	p->version = 4;
+	p->ip4 = ip;
+	p->proto = ip->protocol;
+	p->pos += header;
+	p->len = total - header;
+	if (p->proto == IPPROTO_TCP || p->proto == IPPROTO_UDP || p->proto == IPPROTO_ICMP)
+		return PPN_REASON_NONE;
+	return PPN_REASON_PROTOCOL;
+}
+
+/* IPv6 fixed header. Whatever follows it is ppn_parse_next()'s. */
+static __always_inline int ppn_parse_ip6(struct ppn_packet *p)
+{
+	struct ipv6hdr *ip = ppn_take(p, sizeof(*ip));
+	__u32 payload;
+
+	if (!ip)
+		return PPN_REASON_SHORT;
+	payload = bpf_ntohs(ip->payload_len);
+	if (ip->version != 6)
+		return PPN_REASON_IP_HEADER;
+	if (payload > p->len)
+		return PPN_REASON_SHORT;
+	p->version = 6;
+	p->ip6 = ip;
+	p->proto = ip->nexthdr;
+	p->len = payload;
+	return PPN_REASON_NONE;
+}
+
+/*
+ * A hop-by-hop header of eight bytes that holds a router alert for MLD (RFC 2711, value 0) and a PadN,
+ * in either order, before ICMPv6. Nothing else of the kind is read.
+ */
+static __always_inline int ppn_parse_alert(struct ppn_packet *p)
+{
+	const __u8 *h = ppn_take(p, 8);
+
+	if (!h)
+		return PPN_REASON_SHORT;
+	if (h[0] != IPPROTO_ICMPV6 || h[1])
+		return PPN_REASON_EXTENSION;
+	if (!(h[2] == 5 && h[3] == 2 && !h[4] && !h[5] && h[6] == 1 && !h[7]) &&
+	    !(h[2] == 1 && !h[3] && h[4] == 5 && h[5] == 2 && !h[6] && !h[7]))
+		return PPN_REASON_EXTENSION;
+	p->proto = IPPROTO_ICMPV6;
+	p->alert = 1;
+	return PPN_REASON_NONE;
+}
+
+/* After ppn_parse_ip6(): TCP, UDP, ICMPv6, or a router alert before ICMPv6. */
+static __always_inline int ppn_parse_next(struct ppn_packet *p)
+{
+	switch (p->proto) {
+	case IPPROTO_TCP:
+	case IPPROTO_UDP:
+	case IPPROTO_ICMPV6:
+		return PPN_REASON_NONE;
+	case IPPROTO_HOPOPTS:
+		return ppn_parse_alert(p);
+	case IPPROTO_ROUTING:
+	case IPPROTO_FRAGMENT:
+	case IPPROTO_ESP:
+	case IPPROTO_AH:
+	case IPPROTO_NONE:
+	case IPPROTO_DSTOPTS:
+	case IPPROTO_MH:
+		return PPN_REASON_EXTENSION;
+	default:
+		return PPN_REASON_PROTOCOL;
+	}
+}
+
+/* TCP header, options within the segment. `pos` stays at the header. */
+static __always_inline int ppn_parse_tcp(const struct ppn_packet *p, struct tcphdr **ret_tcp)
+{
+	struct tcphdr *tcp = ppn_peek(p, sizeof(*tcp));
+
+	if (!tcp || tcp->doff * 4 < sizeof(*tcp) || tcp->doff * 4 > p->len || !tcp->source ||
+	    !tcp->dest)
+		return PPN_REASON_L4_HEADER;
+	*ret_tcp = tcp;
+	return PPN_REASON_NONE;
+}
+
+static __always_inline __u8 ppn_tcp_flags(const struct tcphdr *tcp)
+{
+	return ((const __u8 *)tcp)[13];
+}
+
+/* UDP header whose length is the IP payload's. `pos` moves to the datagram's payload. */
+static __always_inline int ppn_parse_udp(struct ppn_packet *p, struct udphdr **ret_udp)
+{
+	__u32 len = p->len;
+	struct udphdr *udp = ppn_take(p, sizeof(*udp));
+
+	if (!udp || bpf_ntohs(udp->len) != len || !udp->source || !udp->dest)
+		return PPN_REASON_L4_HEADER;
+	*ret_udp = udp;
+	return PPN_REASON_NONE;
+}
+
+/* Link-local unicast, fe80::/10. */
+static __always_inline _Bool ppn_is_link_local(const struct in6_addr *a)
+{
+	return (a->s6_addr32[0] & bpf_htonl(0xffc00000)) == bpf_htonl(0xfe800000);
+}
+
+static __always_inline _Bool ppn_is_multicast(const struct in6_addr *a)
+{
+	return (a->s6_addr32[0] & bpf_htonl(0xff000000)) == bpf_htonl(0xff000000);
+}
+
+static __always_inline _Bool ppn_is_unspecified(const struct in6_addr *a)
+{
+	return !(ppn_load64(a) | ppn_load64(&a->s6_addr32[2]));
+}
+
+static __always_inline _Bool ppn_same_address(const void *a, const void *b)
+{
+	return ppn_load64(a) == ppn_load64(b) && ppn_load64(a + 8) == ppn_load64(b + 8);
+}
+
+/* Inside the fleet prefix. fleet: struct ppn_policy_table.fleet; all zeros there: nothing is. */
+static __always_inline _Bool ppn_in_fleet(const void *fleet, const void *address)
+{
+	const __u64 prefix = ppn_load64(fleet);
+
+	return prefix && (ppn_load64(address) & bpf_cpu_to_be64(0xffffffffffff0000ULL)) == prefix;
+}
+
+#endif
