@@ -55,6 +55,7 @@ enum ppn_policy_flag {
 	PPN_POLICY_OBSERVE = 1 << 0, /* count every reason, pass everything */
 	PPN_POLICY_SEAT = 1 << 1,    /* a seat runs here: here in; beacon, knock, claim connections out */
 	PPN_POLICY_CLAIM = 1 << 2,   /* the claim port is open to strangers (holding, stealth = no) */
+	PPN_POLICY_PORTS = 1 << 3,   /* open_ports has rows of this generation: ppn_datapath_policy() says so */
 };
 
 /*
@@ -111,10 +112,16 @@ struct ppn_port_rule {
 };
 PPN_SIZE(struct ppn_port_rule, 264);
 
+enum ppn_iface_flag {
+	PPN_IFACE_LACP = 1 << 0,  /* a bond's member */
+	PPN_IFACE_EAPOL = 1 << 1, /* dot1x = yes */
+};
+
 /* ifaces: ifindex (__u32) -> this. No row: link-local. */
 struct ppn_iface {
 	__u8 underlay; /* enum ppn_underlay */
-	__u8 zero[7];
+	__u8 flags; /* enum ppn_iface_flag */
+	__u8 zero[6];
 };
 PPN_SIZE(struct ppn_iface, 8);
 

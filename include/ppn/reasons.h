@@ -26,6 +26,7 @@
 	X(ARP_BAD, DROP, "arp_bad", "malformed ARP")                                               \
 	X(ND_BAD, DROP, "nd_bad", "neighbour discovery against RFC 4861 7.1")                      \
 	X(MLD_BAD, DROP, "mld_bad", "MLD against RFC 3810 5, 6")                                   \
+	X(MLD_GROUP, DROP, "mld_group", "unclaimed, and the MLD report names another group")       \
 	X(ICMP, DROP, "icmp", "ICMP that no row names")                                            \
 	X(RA, DROP, "ra", "router advertisement or solicitation the underlay does not allow")      \
 	X(DHCP, DROP, "dhcp", "DHCP the underlay does not allow, or outside a transaction")        \
@@ -34,8 +35,10 @@
 	X(BEACON_BAD, DROP, "beacon_bad", "beacon head malformed, or its tag wrong")               \
 	X(BEACON_OLD, DROP, "beacon_old", "beacon not newer than the last one of its certificate") \
 	X(BEACON_LOST, DROP, "beacon_lost", "ring buffer full")                                    \
+	X(BEACON_NO_PIN, DROP, "beacon_no_pin", "beacon, and no root is pinned to check it")       \
 	X(KNOCK, DROP, "knock", "knock, where none is taken")                                      \
 	X(HERE, DROP, "here", "here, and no seat runs on this machine")                            \
+	X(NO_SEAT, DROP, "no_seat", "beacon or knock outwards, no seat runs here")                 \
 	X(CLAIM_SHUT, DROP, "claim_shut", "SYN to the claim port while it is shut")                \
 	X(CLAIM_NO_SOCKET, DROP, "claim_no_socket", "claim port segment of no connection")         \
 	X(WG_SHUT, DROP, "wg_shut", "WireGuard while the column does not pass it")                 \
@@ -47,6 +50,7 @@
 	X(PASS_ND, PASS, "pass_nd", "neighbour solicitation or advertisement")                     \
 	X(PASS_MLD, PASS, "pass_mld", "MLD with router alert")                                     \
 	X(PASS_LACP, PASS, "pass_lacp", "LACP on a bond's member")                                 \
+	X(PASS_EAPOL, PASS, "pass_eapol", "EAPOL where 802.1X is on")                              \
 	X(PASS_RA, PASS, "pass_ra", "router discovery the underlay allows")                        \
 	X(PASS_DHCP, PASS, "pass_dhcp", "DHCP the underlay allows")                                \
 	X(PASS_PTB, PASS, "pass_ptb", "packet too big that quotes our claim connection")           \
