@@ -7,6 +7,8 @@
 #define PPN_HOST_CTL_H
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 #include <jansson.h>
 #include <ppn/ctl.h>
@@ -19,14 +21,28 @@ struct ppn_ctl_call; /* one request on its way */
 typedef void ppn_ctl_handler(void *arg, struct ppn_ctl_call *call, const char *verb, json_t *request,
 			     uid_t uid);
 
-/* Path 0660, group `group` where it exists. A stale socket is replaced; a live one is -EADDRINUSE.
- * At most 32 calls at once; malformed requests are answered with PPN_EXIT_USAGE and counted. */
+/*
+ * Path 0660, group `group` where it exists (NULL: leave it). A stale socket is replaced; a live one is
+ * -EADDRINUSE, another kind of file -EEXIST. At most 32 calls at once (one more is told to try again), 5 s
+ * for a request to come and for an answer to be fetched; malformed requests are answered with PPN_EXIT_USAGE
+ * and counted. Which uid may use which verb is the handler's to decide. SIGPIPE is never raised.
+ */
 int ppn_ctl_listen(struct ppn_ctl_server **ret_server, struct event_base *base, const char *path,
 		   const char *group, ppn_ctl_handler *handler, void *arg);
+/* Unlinks the path. Calls that were not answered end with it: their pointers are dead. NULL is fine. */
 void ppn_ctl_close(struct ppn_ctl_server **server);
+uint64_t ppn_ctl_refused(const struct ppn_ctl_server *server);
 
-/* Steal the references. After _answer/_error the call is gone. The caller learns by `gone` that the client
- * hung up (may be NULL); the call stays valid until answered. */
+/*
+ * Steal the references. After _answer/_error the call is gone, and request and verb with it. _answer adds
+ * "schema" and "exit" to result (an object, or NULL); an object longer than PPN_CTL_MAX, or more than
+ * PPN_CTL_QUEUE_MAX bytes the client does not fetch, make the answer an error that says so. The caller learns
+ * by _on_gone that the client hung up (once, from the event loop), or asks by _gone; the call stays valid, and
+ * must be answered, all the same.
+ */
+#define PPN_CTL_QUEUE_MAX (16 * 1024 * 1024)
+typedef void ppn_ctl_gone_fn(void *arg, struct ppn_ctl_call *call);
+void ppn_ctl_on_gone(struct ppn_ctl_call *call, ppn_ctl_gone_fn *gone, void *arg);
 void ppn_ctl_progress(struct ppn_ctl_call *call, json_t *progress);
 void ppn_ctl_more(struct ppn_ctl_call *call, json_t *more);
 void ppn_ctl_answer(struct ppn_ctl_call *call, enum ppn_exit code, json_t *result);
@@ -34,8 +50,15 @@ void ppn_ctl_error(struct ppn_ctl_call *call, enum ppn_exit code, const char *fo
 	__attribute__((format(printf, 3, 4)));
 bool ppn_ctl_gone(const struct ppn_ctl_call *call);
 
-/* Client. Sends, hands each progress/more to the callback, returns the last object (owned by the caller),
- * exit code in ret_exit. NULL: no daemon (PPN_EXIT_NO_DAEMON) or it died (PPN_EXIT_FAILURE). Steals request. */
+/* What a server does with a packet: an object with a string "verb" (into the object). -EMSGSIZE, -EINVAL with
+ * the sentence in ret_why. */
+int ppn_ctl_parse(const char *packet, size_t len, json_t **ret_request, const char **ret_verb,
+		  char ret_why[static 160]);
+
+/* Client. Sends, hands each progress/more to the callback (borrowed), returns the last object (owned by the
+ * caller) without "exit", which is in ret_exit. NULL: no daemon (PPN_EXIT_NO_DAEMON) or it died
+ * (PPN_EXIT_FAILURE). What fails on this side (no permission ...) comes as an object with "error". Steals
+ * request. */
 json_t *ppn_ctl_ask(const char *path, json_t *request, void (*part)(void *arg, const char *kind, json_t *part),
 		    void *arg, enum ppn_exit *ret_exit);
 

@@ -15,8 +15,19 @@ struct ppn_ini_key {
 	int (*set)(void *config, const char *key, const char *value, char ret_why[static 160]);
 };
 
-/* 0; -ENOENT; -EINVAL with "FILE:LINE: ..." in ret_why. */
+/*
+ * 0; -EINVAL with "FILE:LINE: ..." in ret_why; any other -errno (-ENOENT, -EFBIG above PPN_INI_MAX ...) with
+ * "FILE: ..." there. A key may stand once in a file; a section may come again. What the setters stored before
+ * an error stays: the caller reads into a copy. Stricter than inih, which would guess: no continuation
+ * lines (a line does not start with white space), nothing after a "]", no control characters.
+ */
+#define PPN_INI_MAX 65536
+#define PPN_INI_LINE_MAX 198 /* bytes without the line's end */
+#define PPN_INI_SETTINGS_MAX 512
 int ppn_ini_read(const char *path, const struct ppn_ini_key *keys, size_t n_keys, void *config,
 		 char ret_why[static 256]);
+/* The same of a text in memory; `name` stands for the file in ret_why. */
+int ppn_ini_parse(const char *name, const char *text, size_t len, const struct ppn_ini_key *keys,
+		  size_t n_keys, void *config, char ret_why[static 256]);
 
 #endif
