@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * ppnd.conf(5) as a struct. Every key has a row in config.c; a file that is not there means the defaults,
+ * anything wrong in one is an error that names file and line.
+ */
+#ifndef PPN_NODE_CONFIG_H
+#define PPN_NODE_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <net/if.h>
+#include <ppn/ctl.h>
+#include <ppn/wire.h>
+#include "kernel/datapath.h"
+#include "kernel/wireguard.h"
+
+enum ppnd_config_limit {
+	PPND_EXTERNAL_MAX = 32,	 /* patterns of `external` */
+	PPND_PATTERN_LEN = 64,
+	PPND_RESCUE_MAX = 32,	 /* prefixes over all [rescue] lines */
+	PPND_UNDERLAY_MAX = 32,	 /* lines of [underlay] */
+	PPND_WINDOW_MAX_S = 3600,
+};
+
+enum ppnd_seal_choice {
+	PPND_SEAL_AUTO = 0, /* enforce, but observe on a first start with an inbound session */
+	PPND_SEAL_ENFORCE = 1,
+	PPND_SEAL_OBSERVE = 2,
+};
+
+struct ppnd_underlay {
+	char ifname[IFNAMSIZ];
+	enum ppn_underlay underlay;
+};
+
+struct ppnd_config {
+	enum ppn_posture posture;
+	enum ppn_wg_backend backend; /* PPN_WG_NONE: auto */
+	enum ppnd_seal_choice seal;
+	uint32_t beacon_window_s;
+	uint16_t wireguard_port, claim_port;
+	char worker_user[32];
+	char mesh_device[IFNAMSIZ];
+	size_t n_external, n_rescue, n_underlay;
+	char external[PPND_EXTERNAL_MAX][PPND_PATTERN_LEN];
+	struct ppn_open_port rescue[PPND_RESCUE_MAX];
+	struct ppnd_underlay underlay[PPND_UNDERLAY_MAX];
+};
+
+void ppnd_config_default(struct ppnd_config *ret_config);
+/* 0, also without a file; -EINVAL with the sentence in ret_why. */
+int ppnd_config_read(struct ppnd_config *ret_config, const char *path, char ret_why[static 256]);
+/* Of this interface: its line, else the posture's default (cloud: dhcp; others: link-local). */
+enum ppn_underlay ppnd_config_underlay(const struct ppnd_config *config, const char *ifname);
+
+#endif

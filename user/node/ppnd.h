@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * ppnd, whole: main() owns one struct ppnd, each module the part of it that bears its name. Arrows point
+ * one way (README.md draws them): ctl and the sources of events (monitor, discovery, command) call down
+ * into seal, mesh, slots and state, never each other; what they have seen goes up through ppnd->happen, which
+ * genesis.c sets: one step of the table, its actions carried out. Everything runs on one event loop.
+ *
+ * Functions return 0 or -errno and log where they handle an error.
+ */
+#ifndef PPN_NODE_PPND_H
+#define PPN_NODE_PPND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <event2/event.h>
+#include <ppn/maps.h>
+#include "host/ctl.h"
+#include "kernel/datapath.h"
+#include "kernel/link.h"
+#include "kernel/wireguard.h"
+#include "lib/genesis.h"
+#include "node/config.h"
+#include "node/state.h"
+
+struct ppnd;
+
+/* What belongs to an event. */
+struct ppnd_detail {
+	struct ppnd_offer *offer; /* CLAIM, RECLAIM */
+	const struct ppn_entry_command *command; /* ISOLATE, RELEASE */
+	struct ppn_bytes bundle; /* ROSTER */
+	struct ppn_roster *roster; /* ROSTER; taken over */
+};
+
+enum ppnd_limit {
+	PPND_INTERFACES_MAX = 64,
+	PPND_SLOT_RESULTS = 4,
+	PPND_HERE_MAX = 16, /* answers on their way */
+};
+
+struct ppnd_interface {
+	uint32_t ifindex;
+	char name[IFNAMSIZ];
+	enum ppn_hold hold;
+	enum ppn_underlay underlay;
+	char why[PPN_WHY_LEN];
+};
+
+struct ppnd_seal {
+	bool observe;
+	bool forced; /* observe because configuration or command line say so */
+	bool seat; /* a seat runs here */
+	struct event *seat_timer;
+	size_t n;
+	struct ppnd_interface interface[PPND_INTERFACES_MAX];
+	struct event *watch;
+};
+
+struct ppnd_mesh {
+	struct ppn_wg *wg;
+	uint8_t address[16], prefix[16];
+	bool joined, up;
+	char why[PPN_WHY_LEN]; /* not up: why */
+	size_t n_peers;
+	struct event *retry;
+};
+
+/* One command slot: a pair with a seat (PROTOCOL 5). */
+struct ppnd_slot {
+	bool used, open;
+	uint8_t serial[PPN_SERIAL_LEN], seat_key[PPN_KEY_LEN], address[16];
+	struct ppn_pair_keys keys;
+	uint32_t generation, reserved, floor;
+	struct ppn_result results[PPND_SLOT_RESULTS]; /* newest first */
+};
+
+struct ppnd_monitor; /* monitor.c */
+struct ppnd_discovery; /* discovery.c */
+struct ppnd_telemetry; /* telemetry.c */
+struct ppnd_ctl; /* ctl.c */
+
+struct ppnd {
+	struct ppnd_config config;
+	const char *config_file, *state_dir, *run_dir, *pin_root, *worker;
+	char conf_dir[256];
+	bool observe_asked; /* --observe */
+
+	struct event_base *base;
+	struct ppn_datapath *dp;
+	bool fresh; /* no pinned command map was there */
+	struct ppn_link *link;
+	struct event *ring; /* of the datapath */
+
+	struct ppnd_state state;
+	struct ppn_genesis genesis;
+	uint64_t since_ms; /* of genesis.state */
+	struct event *scan;
+
+	struct ppnd_seal seal;
+	struct ppnd_mesh mesh;
+	struct ppnd_slot slot[PPN_SEATS_MAX];
+	struct ppnd_monitor *monitor;
+	struct ppnd_discovery *discovery;
+	struct ppnd_telemetry *telemetry;
+	struct ppnd_ctl *ctl;
+
+	/* 0: done; -EPERM: no row of the table names it; else a durable action failed, nothing changed. */
+	int (*happen)(struct ppnd *ppnd, enum ppn_event event, const struct ppnd_detail *detail);
+	/* After each step: telemetry and waiting command lines look again. */
+	void (*changed)(struct ppnd *ppnd);
+	int exit_code; /* of main, once the loop ends */
+};
+
+/* genesis.c: the table's actions. */
+void ppnd_genesis_init(struct ppnd *ppnd);
+/* START with the folded state, or DAMAGE. */
+int ppnd_genesis_start(struct ppnd *ppnd);
+void ppnd_genesis_stop(struct ppnd *ppnd);
+
+/* seal.c: external interfaces and the policy map. */
+int ppnd_seal_start(struct ppnd *ppnd); /* before everything else: every external interface */
+int ppnd_seal_column(struct ppnd *ppnd, enum ppn_state state); /* policy and open ports of a state */
+int ppnd_seal_observe(struct ppnd *ppnd, bool observe, uint32_t uid); /* ledger entry, then policy */
+int ppnd_seal_seat(struct ppnd *ppnd, bool on, unsigned int for_s);
+int ppnd_seal_off(struct ppnd *ppnd, char ret_why[static PPN_WHY_LEN]);
+void ppnd_seal_stop(struct ppnd *ppnd);
+/* Weakest hold over the external interfaces; NONE when there is none. */
+enum ppn_hold ppnd_seal_weakest(const struct ppnd *ppnd);
+
+/* session.c: an established inbound TCP session that sealing would cut: its words, or -ENOENT. */
+int ppnd_session_find(struct ppn_link *link, const uint32_t *ifindex, size_t n, char ret_who[static PPN_WHY_LEN]);
+
+/* mesh.c: ppn0, its addresses and peers. Never fails a step: what does not work is retried and shown. */
+void ppnd_mesh_alone(struct ppnd *ppnd);
+void ppnd_mesh_join(struct ppnd *ppnd);
+void ppnd_mesh_peers(struct ppnd *ppnd);
+void ppnd_mesh_off(struct ppnd *ppnd);
+void ppnd_mesh_stop(struct ppnd *ppnd);
+
+/* slots.c: command slots in map and file. */
+int ppnd_slots_start(struct ppnd *ppnd); /* before ppn0's program: the map's truth, or fill a fresh map */
+/* A pair's keys and their first block on disk, before the claim or seat body is committed. */
+int ppnd_slots_prepare(struct ppnd *ppnd, const struct ppn_pair_keys *keys, bool seat,
+		       const uint8_t serial[static PPN_SERIAL_LEN], const uint8_t seat_key[static PPN_KEY_LEN]);
+void ppnd_slots_open(struct ppnd *ppnd); /* of every pair in force; closes the others */
+void ppnd_slots_close(struct ppnd *ppnd);
+void ppnd_slots_addresses(struct ppnd *ppnd); /* seats by the roster */
+/* The next block is on disk, then in the map. */
+int ppnd_slots_reserve(struct ppnd *ppnd, uint32_t slot, uint32_t seq);
+
+/* monitor.c: ppnd-claim's other end. */
+int ppnd_monitor_start(struct ppnd *ppnd);
+void ppnd_monitor_stop(struct ppnd *ppnd);
+struct ppnd_monitor_status {
+	bool listening;
+	int worker_pid; /* 0: none at this moment */
+	uint32_t tickets; /* live */
+	uint64_t restarts, accepted, refused;
+	char why[PPN_WHY_LEN]; /* why it does not wait for claims */
+};
+void ppnd_monitor_status(const struct ppnd *ppnd, struct ppnd_monitor_status *ret_status);
+
+/* discovery.c: beacons in, `here` out. */
+int ppnd_discovery_start(struct ppnd *ppnd);
+void ppnd_discovery_stop(struct ppnd *ppnd);
+void ppnd_discovery_packet(struct ppnd *ppnd, const struct ppn_packet_event *event);
+void ppnd_discovery_answer(struct ppnd *ppnd); /* the last verified beacon */
+struct ppnd_discovery_status {
+	uint64_t verified, refused, answered, last_ms; /* last_ms: of the last verified beacon, 0: never */
+	char last_why[PPN_WHY_LEN];
+	char authority[PPN_NAME_LEN];
+};
+void ppnd_discovery_status(const struct ppnd *ppnd, struct ppnd_discovery_status *ret_status);
+
+/* command.c: frames that the kernel acted or handed up. */
+void ppnd_command_frame(struct ppnd *ppnd, const struct ppn_frame_event *event);
+void ppnd_command_reconcile(struct ppnd *ppnd); /* after START: append what the ledger lacks */
+
+/* telemetry.c */
+int ppnd_telemetry_start(struct ppnd *ppnd);
+void ppnd_telemetry_now(struct ppnd *ppnd);
+void ppnd_telemetry_stop(struct ppnd *ppnd);
+
+/* ctl.c, status.c: the unix socket. */
+int ppnd_ctl_start(struct ppnd *ppnd);
+void ppnd_ctl_changed(struct ppnd *ppnd);
+void ppnd_ctl_stop(struct ppnd *ppnd);
+json_t *ppnd_status_json(struct ppnd *ppnd);
+json_t *ppnd_peers_json(struct ppnd *ppnd);
+
+#endif
