@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Links, addresses, routes, rules and per-interface sysctls, by rtnetlink (libnl-route) and
- * /proc/sys/net. Every call is idempotent: what is already so is left alone.
+ * Links, addresses, routes, rules and per-interface sysctls, by rtnetlink (libnl) and /proc/sys/net, in
+ * the network namespace of the caller. Every call is idempotent: what is already so is left alone.
+ *
+ * 0 or -errno: -ENODEV: no such interface; -EPERM: CAP_NET_ADMIN is missing; -EROFS: /proc/sys is
+ * read-only (a unit with ProtectKernelTunables=); -ETIMEDOUT: the kernel did not answer.
  */
 #ifndef PPN_KERNEL_LINK_H
 #define PPN_KERNEL_LINK_H
@@ -29,11 +32,14 @@ struct ppn_link_info {
 int ppn_link_info(struct ppn_link *link, uint32_t ifindex, struct ppn_link_info *ret_info);
 int ppn_link_up(struct ppn_link *link, uint32_t ifindex, bool up);
 int ppn_link_mtu(struct ppn_link *link, uint32_t ifindex, uint32_t mtu);
-/* Addresses of a device be exactly this one (IPv6, global scope). Clears disable_ipv6 on it first. */
+/* Addresses of a device be exactly this one (IPv6, global scope), without a prefix route. Clears
+ * disable_ipv6 on it first: where that is the default, adding an address fails. */
 int ppn_link_address(struct ppn_link *link, uint32_t ifindex, const uint8_t addr[static 16], uint8_t len);
 /*
  * The fleet prefix belongs to ppn0: a rule `to PREFIX/48 lookup PPN_TABLE` ahead of main; in that table
  * PREFIX/48 dev ppn0 and an unreachable default. ifindex 0: only the unreachable default (no device yet).
+ * Whatever else is in that table or points to it goes. The device must be up (a route of one that goes
+ * down is gone): -ENETDOWN, rule and unreachable default being in place.
  * ppn_link_fleet_gone() takes rule and routes away.
  */
 #define PPN_TABLE 8090
@@ -41,13 +47,19 @@ int ppn_link_address(struct ppn_link *link, uint32_t ifindex, const uint8_t addr
 int ppn_link_fleet(struct ppn_link *link, uint32_t ifindex, const uint8_t prefix[static 16]);
 int ppn_link_fleet_gone(struct ppn_link *link);
 /* accept_ra_rt_info_max_plen=0, accept_redirects=0, accept_source_route=0, and accept_ra=0 where the
- * underlay has no RA (PROTOCOL 6). */
+ * underlay has no RA: link-local and static (PROTOCOL 6). What an underlay with RA has in accept_ra
+ * stays. IPv4's `all` loses accept_redirects with the first interface. */
 int ppn_link_harden(struct ppn_link *link, uint32_t ifindex, enum ppn_underlay underlay);
 /* Addresses of a link that others could reach it by (global, then link-local), IPv4 as IPv4-mapped. */
 int ppn_link_addresses(struct ppn_link *link, uint32_t ifindex, uint8_t (*ret_addrs)[16], size_t max,
 		       size_t *ret_n);
 
-/* RTM_NEWLINK, RTM_DELLINK, address changes: an fd for the event loop, then dispatch. */
+/*
+ * RTM_NEWLINK, RTM_DELLINK, address changes: an fd for the event loop, then dispatch. `gone`: deleted, or
+ * moved to another namespace. ifindex 0: events were lost, or somebody took the fleet's rule or a route of
+ * its table away (as systemd-networkd does when it restarts): look at everything again. -EALREADY: is
+ * being watched.
+ */
 int ppn_link_watch(struct ppn_link *link, void (*changed)(void *arg, uint32_t ifindex, bool gone),
 		   void *arg);
 int ppn_link_watch_fd(const struct ppn_link *link);
