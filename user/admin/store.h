@@ -49,6 +49,7 @@ struct ppn_pair {
 	uint32_t scope; /* interface index of a link-local endpoint, else 0 */
 	uint32_t number;
 	uint8_t posture, zero[7];
+	char name[PPN_NAME_LEN]; /* "": its label */
 	uint64_t claimed_ms;
 	/* below: not stored */
 	uint32_t seq, seq_reserved; /* last number used; last one reserved on disk */
