@@ -47,7 +47,9 @@
 	X(EPOCH, "epoch rises by more than it may")                                         \
 	X(HASH, "not what its hash says")                                                   \
 	X(ORDER, "out of order")                                                            \
-	X(SEQUENCE, "not newer than the last one")
+	X(SEQUENCE, "not newer than the last one")                                         \
+	X(SEALED, "sealed to another key, or changed on the way")                           \
+	X(LISTS, "one root signed two revocation lists of one number: sign a higher one")
 
 enum ppn_check {
 #define X(name, text) PPN_CHECK_##name,
@@ -79,13 +81,32 @@ struct ppn_object_view {
 	struct ppn_bytes root_sigs; /* of a root document: n x struct ppn_root_sig */
 };
 
+#define PPN_ROOT_SIGS_MAX (2 * PPN_ROOTS_MAX) /* keys of a root document and of its predecessor */
+#define PPN_ROOT_MAX 1024 /* bytes of one root document; this minor needs 778 at most */
+
 /* Take one object of this kind off the front of *in (advanced past it). max: bound on the whole. */
 enum ppn_check ppn_object_take(struct ppn_bytes *in, enum ppn_object kind, size_t max,
 			       struct ppn_object_view *ret_view);
-/* Domain | fleet | body -> signature. */
-void ppn_object_sign(uint8_t ret_sig[static PPN_SIG_LEN], enum ppn_object kind,
+/* The first len bytes of the body, copied, and what follows them: list elements, a higher minor's fields.
+ * SHORT: the body is not that long. */
+enum ppn_check ppn_object_fixed(const struct ppn_object_view *view, void *ret_fixed, size_t len,
+				struct ppn_bytes *ret_rest);
+/* What is left of the body after the last field this program knows: nothing, unless of a higher minor. */
+enum ppn_check ppn_object_tail(const struct ppn_object_view *view, struct ppn_bytes rest);
+/* Both, of a body that is one struct of ppn/wire.h. */
+enum ppn_check ppn_object_body(const struct ppn_object_view *view, void *ret_body, size_t len);
+
+/* Head of a body that will be body_len bytes, of the major and minor this program writes. */
+struct ppn_object_head ppn_object_head(enum ppn_object kind, size_t body_len);
+/* Body (its head filled; may be ret_object itself, already in its place) and one signature. -EINVAL: the
+ * head does not fit the body. */
+ssize_t ppn_object_finish(uint8_t *ret_object, size_t max, struct ppn_bytes body,
+			  const uint8_t fleet[static PPN_HASH_LEN], const uint8_t seed[static 32]);
+/* Domain | fleet | body -> signature. 0, or -ENOMEM (a body of more than 2,000 bytes needs the heap). */
+int ppn_object_sign(uint8_t ret_sig[static PPN_SIG_LEN], enum ppn_object kind,
 		     const uint8_t fleet[static PPN_HASH_LEN], struct ppn_bytes body,
 		     const uint8_t seed[static 32]);
+/* False as well for a root document (see ppn_root_quorum) and without memory. */
 bool ppn_object_verify(const struct ppn_object_view *view, const uint8_t fleet[static PPN_HASH_LEN],
 		       const uint8_t key[static PPN_KEY_LEN]);
 /* H(whole) */
@@ -105,9 +126,17 @@ struct ppn_root {
 };
 
 enum ppn_check ppn_root_read(const struct ppn_object_view *view, struct ppn_root *ret_root);
-/* Body only; for generation 0 fills root->fleet. Signatures are added by ppn_root_sign. */
+/* Index of the entry with this key id, or -ENOENT. */
+int ppn_root_find(const struct ppn_root *root, const uint8_t id[static PPN_KEY_ID_LEN]);
+/* Signatures: rising key ids, each of a key of `root` or of `before` (NULL: generation 0) and good, in all
+ * more than half of the keys of both. */
+enum ppn_check ppn_root_quorum(const struct ppn_object_view *view, const struct ppn_root *root,
+			       const struct ppn_root *before);
+/* Body only; fills root->entry[].id and, for generation 0, root->fleet. Signatures are added by
+ * ppn_root_sign. -EINVAL: quarters not rising, a key twice, n out of range. */
 ssize_t ppn_root_write(uint8_t *ret_body, size_t max, struct ppn_root *root);
-/* Body + signatures of these seeds (any order, each a key of this document or its predecessor). */
+/* Body + signatures of these seeds (any order, each a key of this document or its predecessor). -EINVAL:
+ * none, more than PPN_ROOT_SIGS_MAX, or one twice. ret_object may be where the body is. */
 ssize_t ppn_root_sign(uint8_t *ret_object, size_t max, struct ppn_bytes body,
 		      const uint8_t fleet[static PPN_HASH_LEN], const uint8_t (*seeds)[32], size_t n);
 
@@ -122,8 +151,10 @@ struct ppn_crl {
 		uint64_t counter;
 	} lowest[PPN_ROOTS_MAX];
 	const uint8_t (*revoked)[PPN_SERIAL_LEN]; /* into the buffer */
+	struct ppn_bytes whole; /* what was read; the writer ignores it */
 };
 enum ppn_check ppn_crl_read(const struct ppn_object_view *view, struct ppn_crl *ret_crl);
+/* Body only: ppn_object_finish() signs it. -EINVAL: lists not strictly rising, or too long. */
 ssize_t ppn_crl_write(uint8_t *ret_body, size_t max, const struct ppn_crl *crl);
 
 struct ppn_cert {
@@ -131,9 +162,12 @@ struct ppn_cert {
 	uint64_t not_before, not_after;
 	uint32_t rights, first_number, number_count;
 	uint8_t sign_key[PPN_KEY_LEN], noise_key[PPN_KEY_LEN], box_key[PPN_KEY_LEN];
-	char name[PPN_NAME_LEN]; /* NUL-terminated */
+	char name[PPN_NAME_LEN]; /* NUL-terminated, 1..PPN_NAME_MAX of printable ASCII without space */
 };
+/* Form: not_after not before not_before, range inside 1..PPN_NUMBER_MAX (a certificate without numbers
+ * has first and count 0), name. */
 enum ppn_check ppn_cert_read(const struct ppn_object_view *view, struct ppn_cert *ret_cert);
+/* Body only: ppn_object_finish() signs it. -EINVAL: what ppn_cert_read() would call malformed. */
 ssize_t ppn_cert_write(uint8_t *ret_body, size_t max, const struct ppn_cert *cert);
 
 /*
@@ -146,17 +180,32 @@ struct ppn_trust {
 	uint8_t n_crls;
 	struct ppn_crl crl[PPN_CRL_SET_MAX];
 	uint64_t floor; /* greatest root-signed time seen, Unix seconds (PROTOCOL 7) */
+	uint64_t floor_min; /* never below this: ppnd's build time; see ppn_trust_base() */
 	struct ppn_bytes chain; /* root documents, whole, from generation 0 up */
 	uint8_t n_chain;
 	struct ppn_bytes lists; /* revocation lists, whole */
 };
 
-/* Walk a chain of n whole root documents. pin: NULL, or what generation 0 must hash to. Never goes back:
- * a chain shorter than `known` (or NULL), or one that differs from it, is OLD / CHAIN. */
+/* The program's build time: raises the floor, also when a new root generation sets it anew. */
+void ppn_trust_base(struct ppn_trust *trust, uint64_t build_time);
+/* A floor that was kept on disk, or any other root-signed time. */
+void ppn_trust_raise(struct ppn_trust *trust, uint64_t seconds);
+/*
+ * Walk a chain of n whole root documents. pin: NULL, or what generation 0 must hash to. Never goes back:
+ * a chain shorter than that of `known` (NULL, or with n_chain 0: nothing known) is OLD, one whose bodies
+ * differ from it CHAIN. A key that stays keeps its quarter. The result holds no lists; its floor is that of
+ * `known` raised by the newest document's time, or this time alone (and floor_min) when the generation is
+ * newer than what is known.
+ */
 enum ppn_check ppn_trust_chain(struct ppn_trust *ret_trust, struct ppn_bytes chain, size_t n,
 			       const uint8_t *pin, const struct ppn_trust *known);
-/* Take n lists: each signed by a root in force, all of one number, strictly different signers. Lower
- * than what `known` holds: OLD. The same number: the union stands (both sets are kept by the caller). */
+/*
+ * Take n lists: each signed by a root in force, all of one number, strictly different signers. Lower
+ * than what `known` holds: OLD. The same number: the union stands, so trust->crl may look into the buffer
+ * of `known` too; LISTS when one root signed two different ones. Lists of roots no longer in force are
+ * forgotten. Raises the floor by their times. known: NULL, or trust itself. trust->crl comes in rising
+ * order of the signers; its `whole`s are what is worth keeping.
+ */
 enum ppn_check ppn_trust_lists(struct ppn_trust *trust, struct ppn_bytes lists, size_t n,
 			       const struct ppn_trust *known);
 /*
@@ -167,12 +216,16 @@ enum ppn_check ppn_trust_lists(struct ppn_trust *trust, struct ppn_bytes lists, 
  */
 enum ppn_check ppn_cert_check(struct ppn_trust *trust, const struct ppn_object_view *view,
 			      const struct ppn_cert *cert, uint32_t rights, uint64_t now);
+/* Below the lowest valid counter of its root, or listed. */
 bool ppn_trust_revoked(const struct ppn_trust *trust, const uint8_t serial[static PPN_SERIAL_LEN]);
+
+/* Lowest valid counter of this root's certificates; 0 when no list says. */
+uint64_t ppn_trust_lowest(const struct ppn_trust *trust, const uint8_t key_id[static PPN_KEY_ID_LEN]);
 
 /* struct ppn_credentials: what message 2 and every bundle start with. */
 struct ppn_credentials_view {
 	enum ppn_purpose purpose;
-	struct ppn_trust trust; /* the chain and lists it carries, walked */
+	struct ppn_trust trust; /* the chain and lists it carries, walked; lists may be those of `known` */
 	struct ppn_object_view cert_view;
 	struct ppn_cert cert;
 	struct ppn_bytes raw; /* the credentials alone */
@@ -181,6 +234,7 @@ struct ppn_credentials_view {
  * checks it for `rights`. Advances *in past the credentials. known: may be NULL (the authority's own). */
 enum ppn_check ppn_credentials_take(struct ppn_bytes *in, const uint8_t *pin, const struct ppn_trust *known,
 				    uint32_t rights, uint64_t now, struct ppn_credentials_view *ret_view);
+/* Chain and lists of `trust` (the union, where there is one), certificate. -EINVAL: trust has none. */
 ssize_t ppn_credentials_write(uint8_t *ret, size_t max, enum ppn_purpose purpose,
 			      const struct ppn_trust *trust, struct ppn_bytes cert);
 
@@ -194,9 +248,12 @@ struct ppn_beacon {
 	struct ppn_cert cert;
 };
 /* Whole UDP payload: gate head (digest, lengths), certificate, body and its signature by the certificate,
- * serials and times equal. The tag under the gate key is checked too. */
+ * serials and times equal. The tag under the gate key is checked too. The certificate needs the right
+ * `claim`: a seat that cannot claim has no business finding nodes. Raises trust->floor, also when refused
+ * after the root's signature held. */
 enum ppn_check ppn_beacon_read(struct ppn_bytes packet, struct ppn_trust *trust, uint64_t now,
 			       struct ppn_beacon *ret_beacon);
+/* -EINVAL: cert is no certificate, or seed is not its sign key. */
 ssize_t ppn_beacon_write(uint8_t *ret, size_t max, const struct ppn_trust *trust, struct ppn_bytes cert,
 			 uint64_t time_ms, const uint8_t seed[static 32]);
 
@@ -217,6 +274,9 @@ enum ppn_check ppn_here_read(struct ppn_bytes packet, const uint8_t box_secret[s
 /* HMAC-SHA256(enrolment key, PPN_ENROL_TEXT | identity | nonce) */
 void ppn_enrol_proof(uint8_t ret_proof[static PPN_HASH_LEN], const uint8_t key[static 32],
 		     const uint8_t identity[static PPN_KEY_LEN], const uint8_t nonce[static 32]);
+/* OK or PROOF, in constant time. */
+enum ppn_check ppn_enrol_check(const uint8_t proof[static PPN_HASH_LEN], const uint8_t key[static 32],
+			       const uint8_t identity[static PPN_KEY_LEN], const uint8_t nonce[static 32]);
 
 /* ---- claim channel: node, claim, seat, accept ---- */
 
@@ -254,6 +314,7 @@ struct ppn_claim_facts {
 	const struct ppn_cert *cert; /* already checked for PPN_RIGHT_CLAIM */
 	const uint8_t *fleet, *identity, *h, *nonce, *x, *prior; /* prior: H(claim in force) or zeros */
 	enum ppn_posture posture;
+	uint32_t number; /* this node's by the claim in force: may stay, whatever the range; 0: none */
 };
 /* Signature, then every field. */
 enum ppn_check ppn_claim_check(const struct ppn_object_view *view, const struct ppn_claim *claim,
@@ -302,7 +363,9 @@ enum ppn_check ppn_telemetry_check(const void *packet, size_t len, const uint8_t
 
 /* ---- files an operator carries ---- */
 
-/* text <-> bytes of an armoured file; first line must be `kind` (PPN_ARMOR_*). */
+/* text <-> bytes of an armoured file; first line must be `kind` (PPN_ARMOR_*). The text ends with a NUL,
+ * which max counts and the length written does not. Read: MAJOR when only the number of the kind differs;
+ * ret_bytes may hold a part when it fails. -EINVAL: more than PPN_ARMOR_MAX of text. */
 ssize_t ppn_armor_write(char *ret_text, size_t max, const char *kind, struct ppn_bytes bytes);
 enum ppn_check ppn_armor_read(const char *text, size_t len, const char *kind, uint8_t *ret_bytes, size_t max,
 			      size_t *ret_len);
