@@ -12,6 +12,8 @@
 #include "host/log.h"
 #include "lib/crypto.h"
 
+#define LOCAL_FOR_S 300
+
 static uint64_t clock_ms(clockid_t id)
 {
 	struct timespec ts;
@@ -32,39 +34,55 @@ uint64_t ppn_boottime_ms(void)
 
 /* ---- ppnd on this machine ---- */
 
-/* Tell it that a seat runs here (its seal lets claim connections out), and learn which node it is. */
-static void find_local(struct ppn_service *service)
+static json_t *ask_ppnd(struct ppn_service *service, json_t *request)
 {
-	char path[128], serial[2 * PPN_SERIAL_LEN + 1];
 	enum ppn_exit code;
-	const char *identity;
+	char path[128];
 	json_t *answer;
 
 	snprintf(path, sizeof(path), "%s/" PPN_CTL_SOCKET, service->options->run_dir);
-	if (access(path, F_OK) < 0)
-		return;
-	answer = ppn_ctl_ask(path,
-			     json_pack("{s:s, s:s}", "verb", "seat", "serial",
-				       ppn_hex(serial, service->store.cert.serial, PPN_SERIAL_LEN)),
-			     NULL, NULL, &code);
-	identity = answer ? json_string_value(json_object_get(answer, "identity")) : NULL;
-	if (code == PPN_EXIT_OK && identity &&
-	    ppn_unhex(service->local_identity, sizeof(service->local_identity), identity) == 0)
-		service->local = true;
-	else
-		ppn_log(LOG_WARNING, "ppnd's socket is here, but it takes no seat: this seat makes its own %s",
-			service->config.device);
+	answer = ppn_ctl_ask(path, request, NULL, NULL, &code);
+	if (answer && !json_object_get(answer, "error"))
+		return answer;
 	json_decref(answer);
+	return NULL;
+}
+
+/* Its seal lets a seat's beacon and claim connections out for a while: say again, before that ends, that
+ * one runs here. */
+static void tell_local(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	json_decref(ask_ppnd(arg, json_pack("{s:s, s:b, s:i}", "verb", "seat", "on", 1, "for_s", LOCAL_FOR_S)));
+}
+
+/* Does ppnd run here, and which node is it? Then the seat makes no device of its own. */
+static int find_local(struct ppn_service *service)
+{
+	const struct timeval period = { LOCAL_FOR_S / 3, 0 };
+	json_t *answer = ask_ppnd(service, json_pack("{s:s}", "verb", "status"));
+	const char *identity = json_string_value(json_object_get(answer, "identity"));
+
+	service->local = identity && ppn_unhex(service->local_identity, sizeof(service->local_identity), identity) == 0;
+	json_decref(answer);
+	if (!service->local)
+		return 0;
+	service->tell = event_new(service->base, -1, EV_PERSIST, tell_local, service);
+	if (!service->tell || event_add(service->tell, &period) < 0)
+		return -ENOMEM;
+	tell_local(-1, 0, service);
+	return 0;
 }
 
 /* ---- verbs ---- */
 
 static int start_rooms(struct ppn_service *service)
 {
-	int err;
+	int err = find_local(service);
 
-	find_local(service);
-	err = ppn_mesh_start(service);
+	if (err == 0)
+		err = ppn_mesh_start(service);
 	if (err == 0)
 		err = ppn_command_start(service);
 	if (err == 0)
@@ -78,6 +96,8 @@ static void stop_rooms(struct ppn_service *service)
 	ppn_command_stop(service);
 	ppn_seen_stop(service);
 	ppn_mesh_stop(service);
+	if (service->tell)
+		event_free(service->tell);
 }
 
 static void unlock_call(struct ppn_service *service, struct ppn_ctl_call *call, json_t *request)

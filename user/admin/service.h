@@ -58,6 +58,7 @@ struct ppn_service {
 	struct ppn_claim_room *claim;
 	bool local; /* ppnd runs here: the seat uses its ppn0 and mesh address */
 	uint8_t local_identity[PPN_KEY_LEN];
+	struct event *tell; /* ppnd, that a seat runs here */
 };
 
 uint64_t ppn_now_ms(void);	/* CLOCK_REALTIME */
