@@ -62,7 +62,10 @@ struct ppnd_state {
 	struct ppn_ledger_file ledger;
 	bool has_ledger;
 	struct ppn_ledger_state fold;
+	enum ppn_posture posture;
 	bool first_boot;
+	bool discharged; /* the last claim was ended by a discharge */
+	bool broken; /* the ledger's last write failed half way: only a start can tell what is on disk */
 	bool damaged;
 	char why[PPND_WHY_LEN]; /* damaged: what is not whole */
 	bool is_bound;
@@ -91,6 +94,8 @@ int ppnd_state_append(struct ppnd_state *state, enum ppn_entry_type type, const 
 		      bool durable);
 /* Steps 1 to 3 of PROTOCOL 8. On error nothing has changed that a start would see. */
 int ppnd_state_commit(struct ppnd_state *state, struct ppnd_offer *offer);
+/* A claim of a damaged node: what is left of the old ledger is put aside, a new one begins. */
+int ppnd_state_renew(struct ppnd_state *state);
 /* A greater roster: bundle on disk, ledger entry, rename. Takes over *roster on success. */
 int ppnd_state_roster(struct ppnd_state *state, struct ppn_bytes bundle, struct ppn_roster *roster);
 /* The fleet is left: bound, roster, seats and slots go. */

@@ -1,0 +1,344 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "node/config.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/ini.h"
+
+#define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
+
+struct word {
+	const char *text;
+	int value;
+};
+
+static const struct word posture_words[] = {
+	{ "onprem", PPN_POSTURE_ONPREM },
+	{ "leased", PPN_POSTURE_LEASED },
+	{ "cloud", PPN_POSTURE_CLOUD },
+};
+static const struct word backend_words[] = {
+	{ "auto", PPN_WG_NONE },
+	{ "kernel", PPN_WG_KERNEL },
+	{ "userspace", PPN_WG_USERSPACE },
+};
+static const struct word seal_words[] = {
+	{ "auto", PPND_SEAL_AUTO },
+	{ "enforce", PPND_SEAL_ENFORCE },
+	{ "observe", PPND_SEAL_OBSERVE },
+};
+static const struct word underlay_words[] = {
+	{ "link-local", PPN_UNDERLAY_LINK_LOCAL },
+	{ "static", PPN_UNDERLAY_STATIC },
+	{ "dhcp", PPN_UNDERLAY_DHCP },
+	{ "slaac", PPN_UNDERLAY_SLAAC },
+};
+
+/* ---- values ---- */
+
+static int take_word(int *ret_value, const struct word *words, size_t n, const char *value,
+		     char ret_why[static 160])
+{
+	size_t len;
+
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(words[i].text, value) == 0) {
+			*ret_value = words[i].value;
+			return 0;
+		}
+	len = snprintf(ret_why, 160, "one of");
+	for (size_t i = 0; i < n && len < 150; i++)
+		len += snprintf(ret_why + len, 160 - len, "%s %s", i ? "," : "", words[i].text);
+	return -EINVAL;
+}
+
+static int take_number(uint32_t *ret_value, const char *value, uint32_t min, uint32_t max,
+		       char ret_why[static 160])
+{
+	char *end;
+	unsigned long number;
+
+	errno = 0;
+	number = strtoul(value, &end, 10);
+	if (errno || *value < '0' || *value > '9' || *end || number < min || number > max) {
+		snprintf(ret_why, 160, "a number from %u to %u", min, max);
+		return -EINVAL;
+	}
+	*ret_value = number;
+	return 0;
+}
+
+static int take_port(uint16_t *ret_port, const char *value, char ret_why[static 160])
+{
+	uint32_t port;
+	int err = take_number(&port, value, 1, 65535, ret_why);
+
+	if (!err)
+		*ret_port = port;
+	return err;
+}
+
+/* The next comma-separated word of *at, without blanks; NULL at the end. */
+static char *next_item(char **at)
+{
+	char *item = strsep(at, ","), *end;
+
+	if (!item)
+		return NULL;
+	item += strspn(item, " \t");
+	end = item + strlen(item);
+	while (end > item && (end[-1] == ' ' || end[-1] == '\t'))
+		*--end = '\0';
+	return item;
+}
+
+static int take_prefix(struct ppn_open_port *ret_row, const char *text, char ret_why[static 160])
+{
+	static const uint8_t mapped[12] = { [10] = 0xff, 0xff };
+	char address[INET6_ADDRSTRLEN];
+	const char *slash = strchr(text, '/');
+	size_t len = slash ? (size_t)(slash - text) : strlen(text);
+	uint32_t bits = 128, base = 0;
+	uint8_t addr[16];
+
+	snprintf(ret_why, 160, "%.60s is no prefix, such as 192.0.2.0/24 or 2001:db8::/32", text);
+	if (len >= sizeof(address))
+		return -EINVAL;
+	snprintf(address, sizeof(address), "%.*s", (int)len, text);
+	if (inet_pton(AF_INET, address, addr + 12) == 1) {
+		memcpy(addr, mapped, sizeof(mapped));
+		base = 96;
+	} else if (inet_pton(AF_INET6, address, addr) != 1) {
+		return -EINVAL;
+	}
+	if (slash && take_number(&bits, slash + 1, 0, 128 - base, ret_why))
+		return -EINVAL;
+	if (slash)
+		bits += base;
+	for (uint32_t i = bits; i < 128; i++)
+		if (addr[i / 8] & (0x80 >> i % 8)) {
+			snprintf(ret_why, 160, "%.60s has bits set behind its length", text);
+			return -EINVAL;
+		}
+	memcpy(ret_row->prefix, addr, sizeof(addr));
+	ret_row->prefix_len = bits;
+	return 0;
+}
+
+/* ---- keys ---- */
+
+#define WORD_SETTER(name, field, words)                                                           \
+	static int name(void *arg, const char *key, const char *value, char ret_why[static 160]) \
+	{                                                                                         \
+		struct ppnd_config *config = arg;                                                 \
+		int number, err = take_word(&number, words, COUNT(words), value, ret_why);        \
+                                                                                                  \
+		(void)key;                                                                        \
+		if (!err)                                                                         \
+			config->field = number;                                                   \
+		return err;                                                                       \
+	}
+WORD_SETTER(set_posture, posture, posture_words)
+WORD_SETTER(set_backend, backend, backend_words)
+WORD_SETTER(set_seal, seal, seal_words)
+
+static int set_external(void *arg, const char *key, const char *value, char ret_why[static 160])
+{
+	struct ppnd_config *config = arg;
+	char copy[256], *at = copy, *item;
+
+	(void)key;
+	snprintf(copy, sizeof(copy), "%s", value);
+	while ((item = next_item(&at))) {
+		if (!*item || strlen(item) >= PPND_PATTERN_LEN) {
+			snprintf(ret_why, 160, "interface names or patterns, separated by commas");
+			return -EINVAL;
+		}
+		if (config->n_external == PPND_EXTERNAL_MAX) {
+			snprintf(ret_why, 160, "at most %d patterns", PPND_EXTERNAL_MAX);
+			return -EINVAL;
+		}
+		snprintf(config->external[config->n_external++], PPND_PATTERN_LEN, "%s", item);
+	}
+	return 0;
+}
+
+static int set_window(void *arg, const char *key, const char *value, char ret_why[static 160])
+{
+	(void)key;
+	return take_number(&((struct ppnd_config *)arg)->beacon_window_s, value, 0,
+			   PPND_WINDOW_MAX_S, ret_why);
+}
+
+static int set_wireguard_port(void *arg, const char *key, const char *value, char ret_why[static 160])
+{
+	(void)key;
+	return take_port(&((struct ppnd_config *)arg)->wireguard_port, value, ret_why);
+}
+
+static int set_claim_port(void *arg, const char *key, const char *value, char ret_why[static 160])
+{
+	(void)key;
+	return take_port(&((struct ppnd_config *)arg)->claim_port, value, ret_why);
+}
+
+static int set_worker_user(void *arg, const char *key, const char *value, char ret_why[static 160])
+{
+	struct ppnd_config *config = arg;
+
+	(void)key;
+	if (!*value || strlen(value) >= sizeof(config->worker_user)) {
+		snprintf(ret_why, 160, "the name of a user");
+		return -EINVAL;
+	}
+	snprintf(config->worker_user, sizeof(config->worker_user), "%s", value);
+	return 0;
+}
+
+static int set_stealth(void *arg, const char *key, const char *value, char ret_why[static 160])
+{
+	(void)arg;
+	(void)key;
+	if (strcmp(value, "no") == 0)
+		return 0;
+	snprintf(ret_why, 160, "only `no` in this version: an unbound node's claim port answers "
+			       "without a knock");
+	return -EINVAL;
+}
+
+static bool good_device(const char *name)
+{
+	return *name && strlen(name) < IFNAMSIZ && !strpbrk(name, "/ \t:%") && strcmp(name, ".") &&
+	       strcmp(name, "..");
+}
+
+static int set_device(void *arg, const char *key, const char *value, char ret_why[static 160])
+{
+	struct ppnd_config *config = arg;
+
+	(void)key;
+	if (!good_device(value)) {
+		snprintf(ret_why, 160, "the name of a device, at most 15 bytes");
+		return -EINVAL;
+	}
+	snprintf(config->mesh_device, sizeof(config->mesh_device), "%s", value);
+	return 0;
+}
+
+/* KEY is proto/port. */
+static int take_service(struct ppn_open_port *ret_row, const char *key, char ret_why[static 160])
+{
+	if (strncmp(key, "tcp/", 4) == 0)
+		ret_row->proto = IPPROTO_TCP;
+	else if (strncmp(key, "udp/", 4) == 0)
+		ret_row->proto = IPPROTO_UDP;
+	if (ret_row->proto && !take_port(&ret_row->port, key + 4, ret_why))
+		return 0;
+	snprintf(ret_why, 160, "the key is tcp/PORT or udp/PORT");
+	return -EINVAL;
+}
+
+static int set_rescue(void *arg, const char *key, const char *value, char ret_why[static 160])
+{
+	struct ppnd_config *config = arg;
+	struct ppn_open_port row = { .rescue = 1 };
+	char copy[256], *at = copy, *item;
+	int err = take_service(&row, key, ret_why);
+
+	snprintf(copy, sizeof(copy), "%s", value);
+	while (!err && (item = next_item(&at))) {
+		err = take_prefix(&row, item, ret_why);
+		if (err)
+			break;
+		if (config->n_rescue == PPND_RESCUE_MAX) {
+			snprintf(ret_why, 160, "at most %d prefixes in [rescue]", PPND_RESCUE_MAX);
+			return -EINVAL;
+		}
+		config->rescue[config->n_rescue++] = row;
+	}
+	return err;
+}
+
+static int set_underlay(void *arg, const char *key, const char *value, char ret_why[static 160])
+{
+	struct ppnd_config *config = arg;
+	struct ppnd_underlay *row = &config->underlay[config->n_underlay];
+	int number, err;
+
+	if (config->n_underlay == PPND_UNDERLAY_MAX || !good_device(key)) {
+		snprintf(ret_why, 160, "the key is the name of an interface, at most %d of them",
+			 PPND_UNDERLAY_MAX);
+		return -EINVAL;
+	}
+	err = take_word(&number, underlay_words, COUNT(underlay_words), value, ret_why);
+	if (err)
+		return err;
+	snprintf(row->ifname, sizeof(row->ifname), "%s", key);
+	row->underlay = number;
+	config->n_underlay++;
+	return 0;
+}
+
+static const struct ppn_ini_key keys[] = {
+	{ "node", "posture", set_posture },
+	{ "node", "external", set_external },
+	{ "node", "beacon_window", set_window },
+	{ "node", "wireguard_port", set_wireguard_port },
+	{ "node", "claim_port", set_claim_port },
+	{ "node", "backend", set_backend },
+	{ "node", "worker_user", set_worker_user },
+	{ "node", "stealth", set_stealth },
+	{ "seal", "mode", set_seal },
+	{ "mesh", "device", set_device },
+	{ "rescue", "*", set_rescue },
+	{ "underlay", "*", set_underlay },
+};
+
+void ppnd_config_default(struct ppnd_config *ret_config)
+{
+	*ret_config = (struct ppnd_config){
+		.posture = PPN_POSTURE_ONPREM,
+		.beacon_window_s = 5,
+		.wireguard_port = PPN_PORT_WIREGUARD,
+		.claim_port = PPN_PORT_CLAIM,
+		.worker_user = "nobody",
+		.mesh_device = "ppn0",
+	};
+}
+
+static int check_ports(const struct ppnd_config *config, const char *path, char ret_why[static 256])
+{
+	if (config->wireguard_port == PPN_PORT_DISCOVERY) {
+		snprintf(ret_why, 256, "%s: wireguard_port %u is the discovery port", path,
+			 config->wireguard_port);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+int ppnd_config_read(struct ppnd_config *ret_config, const char *path, char ret_why[static 256])
+{
+	struct ppnd_config config;
+	int err;
+
+	ppnd_config_default(&config);
+	err = ppn_ini_read(path, keys, COUNT(keys), &config, ret_why);
+	if (err && err != -ENOENT)
+		return err;
+	err = check_ports(&config, path, ret_why);
+	if (!err)
+		*ret_config = config;
+	return err;
+}
+
+enum ppn_underlay ppnd_config_underlay(const struct ppnd_config *config, const char *ifname)
+{
+	for (size_t i = 0; i < config->n_underlay; i++)
+		if (strcmp(config->underlay[i].ifname, ifname) == 0)
+			return config->underlay[i].underlay;
+	return config->posture == PPN_POSTURE_CLOUD ? PPN_UNDERLAY_DHCP : PPN_UNDERLAY_LINK_LOCAL;
+}
