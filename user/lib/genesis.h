@@ -35,7 +35,17 @@ enum ppn_event {
 		_PPN_EVENT_MAX,
 };
 
-/* Actions, a bit each, carried out from the lowest bit up. */
+/*
+ * Order of a start: the seal is attached (it holds blind, or what the pinned maps say), `folded` is filled
+ * from the ledger, START. A node that was never claimed then waits in blind for DATAPATH_READY and scans; every
+ * other resumes at once, and takes DATAPATH_READY as the word to write its column again.
+ *
+ * A bound node is silent: a verified beacon is taken (not refused) and nothing follows; its seats see it by
+ * telemetry. A damaged one answers, so that an authority finds it.
+ *
+ * Actions, a bit each, carried out from the lowest bit up. All but COMMIT and APPEND may be asked for again
+ * in the same state: what already runs stays.
+ */
 enum ppn_action {
 	PPN_ACT_COMMIT = 1 << 0,	  /* the claim's order of PROTOCOL 8, to its rename */
 	PPN_ACT_APPEND = 1 << 1,	  /* the ledger entry of this event */
@@ -57,6 +67,8 @@ struct ppn_genesis {
 	enum ppn_state state;
 	enum ppn_state folded; /* what the ledger said at start */
 	bool observe;
+	bool isolated; /* kept by _done through `damaged`: a claim of a damaged node does not lift it; a start
+			* that finds `damaged` sets it from the pinned map */
 	uint64_t refused; /* events that no row named */
 };
 

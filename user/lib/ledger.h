@@ -29,14 +29,16 @@ struct ppn_entry {
 	uint8_t hash[PPN_HASH_LEN];
 };
 
-/* Write the framed entry that follows `head`; ret_head (may be head itself) is where it ends then. */
+/* Write the framed entry that follows `head`; ret_head (may be head itself) is where it ends then. Length
+ * written; -EMSGSIZE: no room; -EINVAL: the payload is longer than PPN_LEDGER_PAYLOAD_MAX. */
 ssize_t ppn_ledger_append(uint8_t *ret_framed, size_t max, const struct ppn_ledger_head *head,
 			  uint64_t time_ms, enum ppn_entry_type type, struct ppn_bytes payload,
 			  const uint8_t fleet[static PPN_HASH_LEN], const uint8_t seed[static 32],
 			  struct ppn_ledger_head *ret_head);
 /*
- * Read the next framed entry of *in and advance. OK; SHORT: the bytes are no whole entry (a torn tail:
- * ret_entry untouched, *in stays); else what is wrong. With `identity` the signature is verified, with NULL
+ * Read the next framed entry of *in, advance it and head. OK; SHORT: the bytes are no whole entry (a torn
+ * tail), LONG and FORM: they are none; ORDER: another index; HASH: it does not follow the one before;
+ * SIGNATURE. On all of these nothing moves. With `identity` the signature is verified, with NULL
  * only form, chain and order (replay at start; verify is a command of its own).
  */
 enum ppn_check ppn_ledger_next(struct ppn_bytes *in, struct ppn_ledger_head *head,
@@ -52,11 +54,14 @@ struct ppn_ledger_state {
 	bool observe; /* of the last seal entry */
 	bool has_seal;
 };
-/* SEQUENCE of types that cannot be (a second genesis, bound without genesis, ...) is PPN_CHECK_ORDER. */
+/* A sequence of types that cannot be (a second genesis, bound without genesis, an authority's entry ...) is
+ * PPN_CHECK_ORDER, a payload too short or of an unknown mode PPN_CHECK_FORM; state is untouched then. An
+ * unknown type changes nothing. `damaged` is the caller's to set. What folds wrong at the next start makes the
+ * node damaged: fold before you write. */
 enum ppn_check ppn_ledger_fold(struct ppn_ledger_state *state, const struct ppn_entry *entry);
 enum ppn_state ppn_ledger_genesis_state(const struct ppn_ledger_state *state);
 
-/* One line for people; `ppn ledger show`. */
+/* One line for people, cut at max, always terminated; `ppn ledger show`. Length of the text. */
 int ppn_entry_text(char *ret_text, size_t max, const struct ppn_entry *entry);
 const char *ppn_entry_type_text(uint16_t type); /* "entry 77" has no text: NULL */
 

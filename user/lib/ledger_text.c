@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* Entries in words. */
+#include "lib/ledger.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <ppn/ctl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include "lib/bytes.h"
+#include "lib/crypto.h"
+
+enum { SHORT_HASH = 8 };
+
+struct line {
+	char *text;
+	size_t max, len;
+};
+
+static void __attribute__((format(printf, 2, 3))) add(struct line *line, const char *format, ...)
+{
+	size_t room = line->max - line->len;
+	va_list args;
+	int n;
+
+	va_start(args, format);
+	n = vsnprintf(line->text + line->len, room, format, args);
+	va_end(args);
+	if (n > 0)
+		line->len += (size_t)n < room ? (size_t)n : room - 1;
+}
+
+static void add_hash(struct line *line, const char *name, const uint8_t *hash)
+{
+	char hex[2 * SHORT_HASH + 1];
+
+	add(line, " %s %s", name, ppn_hex(hex, hash, SHORT_HASH));
+}
+
+/* RFC 3339, UTC; what no calendar holds is printed as it is. */
+static void add_time(struct line *line, uint64_t time_ms)
+{
+	time_t seconds = (time_t)(time_ms / 1000);
+	char text[40];
+	struct tm tm;
+
+	if (seconds < 0 || !gmtime_r(&seconds, &tm) || tm.tm_year > 9999 - 1900)
+		add(line, "%llu ms", (unsigned long long)time_ms);
+	else if (strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm))
+		add(line, "%s.%03uZ", text, (unsigned int)(time_ms % 1000));
+}
+
+static void text_genesis(struct line *line, struct ppn_bytes payload)
+{
+	struct ppn_entry_genesis genesis;
+	char label[10];
+
+	if (!ppn_take_into(&payload, &genesis, sizeof(genesis)))
+		return;
+	add(line, " node %s posture %s %s", ppn_label(label, genesis.identity),
+	    ppn_posture_text(genesis.posture), genesis.mode == PPN_MODE_CODE ? "code" : "pinned");
+	if (genesis.mode == PPN_MODE_PIN)
+		add_hash(line, "root", genesis.pin);
+}
+
+static void text_bound(struct line *line, struct ppn_bytes payload)
+{
+	struct ppn_entry_bound bound;
+	struct ppn_object_view view;
+	struct ppn_claim claim;
+
+	if (!ppn_take_into(&payload, &bound, sizeof(bound)))
+		return;
+	add_hash(line, "claim", bound.claim);
+	if (ppn_object_take(&payload, PPN_OBJECT_CLAIM, PPN_MESSAGE_MAX, &view) == PPN_CHECK_OK &&
+	    ppn_claim_read(&view, &claim) == PPN_CHECK_OK) {
+		add(line, " number %u", claim.number);
+		add_hash(line, "by", claim.serial);
+	}
+}
+
+static void text_roster(struct line *line, struct ppn_bytes payload)
+{
+	struct ppn_entry_roster roster;
+
+	if (!ppn_take_into(&payload, &roster, sizeof(roster)))
+		return;
+	add(line, " epoch %llu generation %u list %u", (unsigned long long)be64toh(roster.epoch),
+	    be32toh(roster.generation), be32toh(roster.list_number));
+	add_hash(line, "hash", roster.hash);
+}
+
+static const char *result_text(uint16_t code)
+{
+	static const char *const text[_PPN_RESULT_MAX] = {
+		[PPN_RESULT_NONE] = "no result",
+		[PPN_RESULT_ACTED_KERNEL] = "acted (kernel)",
+		[PPN_RESULT_ACTED] = "acted",
+		[PPN_RESULT_FAILED] = "failed",
+		[PPN_RESULT_UNSUPPORTED] = "not supported",
+	};
+
+	return code < _PPN_RESULT_MAX ? text[code] : "?";
+}
+
+static void text_command(struct line *line, struct ppn_bytes payload)
+{
+	struct ppn_entry_command command;
+
+	if (!ppn_take_into(&payload, &command, sizeof(command)))
+		return;
+	add(line, " %s arg %u seq %u", ppn_op_text(command.op), command.arg, be32toh(command.seq));
+	if (command.target)
+		add(line, " to %u", be32toh(command.target));
+	add(line, " %s", result_text(be16toh(command.code)));
+	if (ppn_is_zero(command.serial, sizeof(command.serial)))
+		add(line, " by a seat that is gone");
+	else
+		add_hash(line, "by", command.serial);
+}
+
+static void text_seal(struct line *line, struct ppn_bytes payload)
+{
+	struct ppn_entry_seal seal;
+
+	if (!ppn_take_into(&payload, &seal, sizeof(seal)))
+		return;
+	add(line, " %s", seal.mode == PPN_SEAL_OBSERVE ? "observe" : "enforce");
+	if (be32toh(seal.uid) == UINT32_MAX)
+		add(line, " by ppnd");
+	else
+		add(line, " by uid %u", be32toh(seal.uid));
+}
+
+static const char *const names[] = {
+#define X(name, number, words) [number] = (words),
+	PPN_ENTRIES(X)
+#undef X
+};
+
+static void (*const payload_text[])(struct line *line, struct ppn_bytes payload) = {
+	[PPN_ENTRY_GENESIS] = text_genesis,   [PPN_ENTRY_BOUND] = text_bound,
+	[PPN_ENTRY_ROSTER] = text_roster,     [PPN_ENTRY_ISOLATED] = text_command,
+	[PPN_ENTRY_RELEASED] = text_command,  [PPN_ENTRY_COMMAND] = text_command,
+	[PPN_ENTRY_SEAL] = text_seal,	      [PPN_ENTRY_SENT] = text_command,
+};
+
+const char *ppn_entry_type_text(uint16_t type)
+{
+	return type < sizeof(names) / sizeof(names[0]) ? names[type] : NULL;
+}
+
+int ppn_entry_text(char *ret_text, size_t max, const struct ppn_entry *entry)
+{
+	struct line line = { .text = ret_text, .max = max };
+	const char *type = ppn_entry_type_text(entry->type);
+
+	if (!max)
+		return -EINVAL;
+	ret_text[0] = '\0';
+	add(&line, "%llu ", (unsigned long long)entry->index);
+	add_time(&line, entry->time_ms);
+	if (type)
+		add(&line, " %s", type);
+	else
+		add(&line, " entry %u (of a later version)", entry->type);
+	if (entry->type < sizeof(payload_text) / sizeof(payload_text[0]) && payload_text[entry->type])
+		payload_text[entry->type](&line, entry->payload);
+	return (int)line.len;
+}
