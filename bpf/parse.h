@@ -10,6 +10,7 @@
 #define PPN_BPF_PARSE_H
 
 #include <linux/bpf.h>
+#include <linux/icmp.h>
 #include <linux/icmpv6.h>
 #include <linux/if_ether.h>
 #include <linux/in.h>
@@ -84,31 +85,39 @@ static __always_inline void *ppn_peek(const struct ppn_packet *p, __u32 n)
 	return p->len < n || p->pos + n > p->end ? NULL : p->pos;
 }
 
-static __always_inline _Bool ppn_is_vlan(__be16 ethertype)
+/*
+ * 1 for a VLAN ethertype, else 0, computed and not branched on: the verifier then follows one path
+ * whatever the number of tags. The barrier keeps the compiler from making it a branch again.
+ */
+static __always_inline __u32 ppn_is_vlan(__be16 ethertype)
 {
-	return ethertype == bpf_htons(ETH_P_8021Q) || ethertype == bpf_htons(ETH_P_8021AD);
+	__u64 q = ethertype ^ bpf_htons(ETH_P_8021Q), ad = ethertype ^ bpf_htons(ETH_P_8021AD);
+
+	asm volatile("" : "+r"(q), "+r"(ad));
+	return (q - 1) >> 63 | (ad - 1) >> 63;
 }
 
-/* Ethernet and at most two tags, 802.1Q or 802.1AD in any order. */
+/*
+ * Ethernet and at most two tags, 802.1Q or 802.1AD in any order. No frame that may pass is shorter than
+ * a header with two tags.
+ */
 static __always_inline int ppn_parse_ethernet(struct ppn_packet *p)
 {
-	const void *eth = ppn_take(p, ETH_HLEN);
+	const void *eth = ppn_peek(p, ETH_HLEN + PPN_VLAN_TAGS * PPN_VLAN_HLEN);
+	__be16 type[PPN_VLAN_TAGS + 1];
+	__u32 first, both;
 
 	if (!eth)
 		return PPN_REASON_SHORT;
-	p->ethertype = ppn_load16(eth + 2 * ETH_ALEN);
-#pragma unroll
-	for (int i = 0; i < PPN_VLAN_TAGS; i++) {
-		const void *tag;
-
-		if (!ppn_is_vlan(p->ethertype))
-			return PPN_REASON_NONE;
-		tag = ppn_take(p, PPN_VLAN_HLEN);
-		if (!tag)
-			return PPN_REASON_SHORT;
-		p->ethertype = ppn_load16(tag + 2);
-	}
-	return ppn_is_vlan(p->ethertype) ? PPN_REASON_VLAN : PPN_REASON_NONE;
+	type[0] = ppn_load16(eth + 2 * ETH_ALEN);
+	type[1] = ppn_load16(eth + 2 * ETH_ALEN + PPN_VLAN_HLEN);
+	type[2] = ppn_load16(eth + 2 * ETH_ALEN + 2 * PPN_VLAN_HLEN);
+	first = ppn_is_vlan(type[0]);
+	both = first & ppn_is_vlan(type[1]);
+	p->ethertype = type[0] + first * (type[1] - type[0]) + both * (type[2] - type[1]);
+	p->pos += ETH_HLEN + (first + both) * PPN_VLAN_HLEN;
+	p->len -= ETH_HLEN + (first + both) * PPN_VLAN_HLEN;
+	return both & ppn_is_vlan(type[2]) ? PPN_REASON_VLAN : PPN_REASON_NONE;
 }
 
 struct ppn_options {
@@ -272,6 +281,20 @@ static __always_inline int ppn_parse_tcp(const struct ppn_packet *p, struct tcph
 static __always_inline __u8 ppn_tcp_flags(const struct tcphdr *tcp)
 {
 	return ((const __u8 *)tcp)[13];
+}
+
+/* A segment that asks for a new connection. */
+static __always_inline _Bool ppn_tcp_opens(const struct tcphdr *tcp)
+{
+	return (ppn_tcp_flags(tcp) & (PPN_TCP_SYN | PPN_TCP_ACK | PPN_TCP_RST | PPN_TCP_FIN)) ==
+	       PPN_TCP_SYN;
+}
+
+/* A segment that accepts one. */
+static __always_inline _Bool ppn_tcp_accepts(const struct tcphdr *tcp)
+{
+	return (ppn_tcp_flags(tcp) & (PPN_TCP_SYN | PPN_TCP_ACK | PPN_TCP_RST | PPN_TCP_FIN)) ==
+	       (PPN_TCP_SYN | PPN_TCP_ACK);
 }
 
 /* UDP header whose length is the IP payload's. `pos` moves to the datagram's payload. */

@@ -11,7 +11,7 @@ struct ppn_view {
 	const struct ppn_policy_table *table;
 	__u32 generation;
 	__u32 flags; /* enum ppn_policy_flag */
-	__u8 column; /* enum ppn_column; isolation by command is ppn_isolated()'s to say */
+	__u32 column; /* enum ppn_column; isolation by command is ppn_isolated()'s to say */
 };
 
 /* False: there is no policy, which an array map of one never says. */
@@ -27,6 +27,8 @@ static __always_inline _Bool ppn_policy_read(struct ppn_view *ret_view)
 	ret_view->generation = PPN_POLICY_GENERATION(word);
 	ret_view->flags = PPN_POLICY_FLAGS(word);
 	ret_view->column = PPN_POLICY_COLUMN(word);
+	if (ret_view->column > PPN_COLUMN_ISOLATED)
+		ret_view->column = PPN_COLUMN_BLIND;
 	ret_view->table = (word >> 32) & 1 ? &p->table[1] : &p->table[0];
 	return 1;
 }

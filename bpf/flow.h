@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * TCP connections the kernel has (PROTOCOL 4): its own tables are asked, so there is none of ours to
+ * flood and nothing that outlives a connection.
+ */
+#ifndef PPN_BPF_FLOW_H
+#define PPN_BPF_FLOW_H
+
+#include "parse.h"
+
+#define PPN_SOCKET_LISTENS 10 /* TCP_LISTEN of the kernel's net/tcp_states.h, BPF_TCP_LISTEN */
+PPN_STATIC_ASSERT(PPN_SOCKET_LISTENS == BPF_TCP_LISTEN, "as in the UAPI");
+
+/* As the kernel sees a packet that comes in: s is the other side, d is this machine. */
+struct ppn_flow {
+	struct bpf_sock_tuple tuple;
+	__u32 len;
+};
+
+/* The connection of a segment that came in. */
+static __always_inline void ppn_flow_in(const struct ppn_packet *p, const struct tcphdr *tcp,
+					struct ppn_flow *f)
+{
+	if (p->version == 4) {
+		f->len = sizeof(f->tuple.ipv4);
+		f->tuple.ipv4.saddr = p->ip4->saddr;
+		f->tuple.ipv4.daddr = p->ip4->daddr;
+		f->tuple.ipv4.sport = tcp->source;
+		f->tuple.ipv4.dport = tcp->dest;
+		return;
+	}
+	f->len = sizeof(f->tuple.ipv6);
+	__builtin_memcpy(f->tuple.ipv6.saddr, &p->ip6->saddr, 16);
+	__builtin_memcpy(f->tuple.ipv6.daddr, &p->ip6->daddr, 16);
+	f->tuple.ipv6.sport = tcp->source;
+	f->tuple.ipv6.dport = tcp->dest;
+}
+
+/* The connection of a segment on its way out. */
+static __always_inline void ppn_flow_out(const struct ppn_packet *p, const struct tcphdr *tcp,
+					 struct ppn_flow *f)
+{
+	if (p->version == 4) {
+		f->len = sizeof(f->tuple.ipv4);
+		f->tuple.ipv4.saddr = p->ip4->daddr;
+		f->tuple.ipv4.daddr = p->ip4->saddr;
+		f->tuple.ipv4.sport = tcp->dest;
+		f->tuple.ipv4.dport = tcp->source;
+		return;
+	}
+	f->len = sizeof(f->tuple.ipv6);
+	__builtin_memcpy(f->tuple.ipv6.saddr, &p->ip6->daddr, 16);
+	__builtin_memcpy(f->tuple.ipv6.daddr, &p->ip6->saddr, 16);
+	f->tuple.ipv6.sport = tcp->dest;
+	f->tuple.ipv6.dport = tcp->source;
+}
+
+/* NULL, or a socket that the caller releases. The size must be a constant for the verifier. */
+static __always_inline struct bpf_sock *ppn_flow_socket(void *ctx, struct ppn_flow *f)
+{
+	if (f->len == sizeof(f->tuple.ipv4))
+		return bpf_skc_lookup_tcp(ctx, &f->tuple, sizeof(f->tuple.ipv4),
+					  BPF_F_CURRENT_NETNS, 0);
+	return bpf_skc_lookup_tcp(ctx, &f->tuple, sizeof(f->tuple.ipv6), BPF_F_CURRENT_NETNS, 0);
+}
+
+/* Is there a socket of this very connection, not only one that listens? */
+static __noinline _Bool ppn_flow_known(void *ctx, struct ppn_flow *f)
+{
+	struct bpf_sock *sk = ppn_flow_socket(ctx, f);
+	_Bool known;
+
+	if (!sk)
+		return 0;
+	known = sk->state != PPN_SOCKET_LISTENS;
+	bpf_sk_release(sk);
+	return known;
+}
+
+/*
+ * The connection of the TCP segment that an ICMP error quotes, if this machine sent it: an IP header
+ * without options or extension, its source the error's destination, and eight bytes of TCP. False:
+ * it quotes nothing of the kind. `pos` is at the ICMP header.
+ */
+static __always_inline _Bool ppn_flow_quoted(const struct ppn_packet *p, struct ppn_flow *f,
+					     __be16 *ret_ours, __be16 *ret_theirs)
+{
+	if (p->version == 4) {
+		const void *at = ppn_peek(p, PPN_ICMP_HLEN + sizeof(struct iphdr) + 8);
+		const struct iphdr *ip = at + PPN_ICMP_HLEN;
+		const __be16 *port = at + PPN_ICMP_HLEN + sizeof(*ip);
+
+		if (!at || ip->version != 4 || ip->ihl != 5 || ip->protocol != IPPROTO_TCP ||
+		    ip->frag_off & bpf_htons(PPN_IP4_FRAGMENT) || ip->saddr != p->ip4->daddr)
+			return 0;
+		f->len = sizeof(f->tuple.ipv4);
+		f->tuple.ipv4.saddr = ip->daddr;
+		f->tuple.ipv4.daddr = ip->saddr;
+		*ret_ours = f->tuple.ipv4.dport = port[0];
+		*ret_theirs = f->tuple.ipv4.sport = port[1];
+		return 1;
+	} else {
+		const void *at = ppn_peek(p, PPN_ICMP_HLEN + sizeof(struct ipv6hdr) + 8);
+		const struct ipv6hdr *ip = at + PPN_ICMP_HLEN;
+		const __be16 *port = at + PPN_ICMP_HLEN + sizeof(*ip);
+
+		if (!at || ip->version != 6 || ip->nexthdr != IPPROTO_TCP ||
+		    !ppn_same_address(&ip->saddr, &p->ip6->daddr))
+			return 0;
+		f->len = sizeof(f->tuple.ipv6);
+		__builtin_memcpy(f->tuple.ipv6.saddr, &ip->daddr, 16);
+		__builtin_memcpy(f->tuple.ipv6.daddr, &ip->saddr, 16);
+		*ret_ours = f->tuple.ipv6.dport = port[0];
+		*ret_theirs = f->tuple.ipv6.sport = port[1];
+		return 1;
+	}
+}
+
+#endif
