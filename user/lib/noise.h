@@ -39,8 +39,9 @@ struct ppn_noise {
 	uint8_t psk[PPN_NOISE_PSKS_MAX][32];
 	uint8_t h[PPN_HASH_LEN], ck[32];
 	struct ppn_noise_cipher cipher;
+	uint8_t psks_at; /* bit m: modifier pskM is in the name */
 	uint8_t n_psks, next_psk, message;
-	bool initiator, has_key, has_e, has_rs, has_re, done, failed;
+	bool initiator, has_key, has_rs, has_re, done, split, failed;
 };
 
 struct ppn_noise_config {
@@ -55,7 +56,12 @@ struct ppn_noise_config {
 	size_t n_psks;
 };
 
-/* -EINVAL: unknown name, or keys the pattern needs are missing. */
+/*
+ * Understood: the twelve interactive patterns, the one-way N, K, X, and psk0..psk3 joined by '+', at most
+ * PPN_NOISE_PSKS_MAX of them.
+ */
+bool ppn_noise_known(const char *name);
+/* -EINVAL: unknown name, or keys the pattern needs are missing. The psks are in the order of the name. */
 int ppn_noise_start(struct ppn_noise *noise, const struct ppn_noise_config *config);
 
 /* Whose turn: true when this side writes the next handshake message. False when the handshake is done. */
@@ -66,7 +72,7 @@ size_t ppn_noise_overhead(const struct ppn_noise *noise);
 /*
  * Write or read the next message. -EINVAL: not our turn; -EMSGSIZE: ret_max too small, or message too
  * short or above PPN_MESSAGE2_MAX; -EBADMSG: a tag or a point is wrong. Any error ends the handshake:
- * every later call gives -EPROTO. Reading never writes ret_payload before the tag held.
+ * every later call gives -EPROTO. Nothing of a message whose tag is wrong reaches ret_payload.
  * After reading message 2 of XX, rs is set (has_rs) and re (has_re).
  */
 int ppn_noise_write(struct ppn_noise *noise, uint8_t *ret_message, size_t ret_max, size_t *ret_len,
@@ -74,12 +80,14 @@ int ppn_noise_write(struct ppn_noise *noise, uint8_t *ret_message, size_t ret_ma
 int ppn_noise_read(struct ppn_noise *noise, uint8_t *ret_payload, size_t ret_max, size_t *ret_len,
 		   const void *message, size_t message_len);
 
-/* After the last message: the two transport ciphers, for sending and for receiving. -EINVAL before. */
+/* After the last message, once: the two transport ciphers, for sending and for receiving; every secret of
+ * the handshake is wiped, h and rs stay. -EINVAL before, and the second time. */
 int ppn_noise_split(struct ppn_noise *noise, struct ppn_noise_cipher *ret_send,
 		    struct ppn_noise_cipher *ret_receive);
 void ppn_noise_wipe(struct ppn_noise *noise);
 
-/* Transport messages; out has len + PPN_NOISE_TAG. Open: 0, -EBADMSG (n stays), -EMSGSIZE. */
+/* Transport messages; out has len + PPN_NOISE_TAG, and may be in. Open: -EBADMSG (n stays). Both:
+ * -EMSGSIZE (longer than a Noise message, or shorter than its tag), -EOVERFLOW (n is used up). */
 int ppn_noise_seal(struct ppn_noise_cipher *c, uint8_t *ret_out, const void *in, size_t len);
 int ppn_noise_open(struct ppn_noise_cipher *c, uint8_t *ret_out, const void *in, size_t in_len);
 
