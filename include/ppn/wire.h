@@ -713,6 +713,15 @@ struct ppn_entry_command { /* of isolated, released, command; sent: serial is th
 };
 PPN_SIZE(struct ppn_entry_command, 28);
 
+struct ppn_entry_claimed { /* in an authority's ledger */
+	__u8 identity[PPN_KEY_LEN];
+	__u8 claim[PPN_HASH_LEN]; /* H(claim object) */
+	__be32 number;
+	__u8 posture;
+	__u8 zero[3];
+};
+PPN_SIZE(struct ppn_entry_claimed, 72);
+
 struct ppn_entry_seal {
 	__u8 mode; /* enum ppn_seal_mode of ppn/ctl.h */
 	__u8 zero[3];

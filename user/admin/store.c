@@ -352,6 +352,19 @@ int ppn_store_pair_put(struct ppn_store *store, const struct ppn_pair *pair)
 	return err;
 }
 
+int ppn_store_pair_drop(struct ppn_store *store, const uint8_t identity[static PPN_KEY_LEN])
+{
+	struct ppn_pair *pair = ppn_store_pair(store, identity);
+
+	if (!pair)
+		return 0;
+	store->n_pairs--;
+	if (pair != &store->pairs[store->n_pairs])
+		*pair = store->pairs[store->n_pairs];
+	ppn_wipe(&store->pairs[store->n_pairs], sizeof(*pair));
+	return save_pairs(store);
+}
+
 static int save_seqs(const struct ppn_store *store)
 {
 	size_t max = store->n_pairs * 80 + 1, len = 0;

@@ -94,6 +94,8 @@ int ppn_store_log(struct ppn_store *store, enum ppn_entry_type type, const void 
 
 /* Pairs: add or replace by identity (durable before it returns), find. */
 int ppn_store_pair_put(struct ppn_store *store, const struct ppn_pair *pair);
+/* Take one back that was put before a claim that the node then refused. */
+int ppn_store_pair_drop(struct ppn_store *store, const uint8_t identity[static PPN_KEY_LEN]);
 struct ppn_pair *ppn_store_pair(struct ppn_store *store, const uint8_t identity[static PPN_KEY_LEN]);
 /* Next frame number for this pair, reserved on disk in blocks of PPN_SEQ_BLOCK before it is used, and not
  * below `at_least` (what telemetry says). -EOVERFLOW: the pair's numbers are used up (claim again). */
