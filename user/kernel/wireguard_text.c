@@ -98,7 +98,7 @@ static int on_endpoint(struct ppn_wg_text *t, char *value)
 	uint8_t ip[16];
 	size_t len;
 
-	if (!colon || colon == value || number(colon + 1, UINT16_MAX, &port))
+	if (!colon || number(colon + 1, UINT16_MAX, &port))
 		return -EPROTO;
 	*colon = '\0';
 	if (*value == '[') {
@@ -212,9 +212,11 @@ int ppn_wg_text_feed(struct ppn_wg_text *t, const char *data, size_t len)
 	for (size_t i = 0; i < len; i++) {
 		int err;
 
-		if (t->done || !data[i] || t->len == sizeof(t->line) - 1)
+		if (t->done || !data[i])
 			return -EPROTO;
 		if (data[i] != '\n') {
+			if (t->len == sizeof(t->line) - 1)
+				return -EPROTO;
 			t->line[t->len++] = data[i];
 			continue;
 		}
