@@ -49,7 +49,8 @@
 	X(ORDER, "out of order")                                                            \
 	X(SEQUENCE, "not newer than the last one")                                         \
 	X(SEALED, "sealed to another key, or changed on the way")                           \
-	X(LISTS, "one root signed two revocation lists of one number: sign a higher one")
+	X(LISTS, "one root signed two revocation lists of one number: sign a higher one") \
+	X(UNREVOKED, "takes back what the same revocation list number revoked")
 
 enum ppn_check {
 #define X(name, text) PPN_CHECK_##name,
