@@ -60,9 +60,15 @@ int ppn_datapath_policy(struct ppn_datapath *dp, enum ppn_column column, uint32_
 /* What is in force, as a restart finds it. */
 int ppn_datapath_policy_now(struct ppn_datapath *dp, uint64_t *ret_word, struct ppn_policy_table *ret);
 int ppn_datapath_underlay(struct ppn_datapath *dp, uint32_t ifindex, enum ppn_underlay underlay);
+/* The same, and 802.1X: EAPOL passes. Whether it is a bond's member (LACP passes) is found out here. */
+int ppn_datapath_iface(struct ppn_datapath *dp, uint32_t ifindex, enum ppn_underlay underlay,
+		       bool dot1x);
 /* Raise the floor of {serial, type}. -ENOSPC: 128 serials are known; the caller drops the oldest. */
 int ppn_datapath_floor(struct ppn_datapath *dp, const uint8_t serial[static PPN_SERIAL_LEN],
 		       enum ppn_packet_type type, uint64_t time_ms);
+/* Forget it (no such floor: 0). */
+int ppn_datapath_floor_drop(struct ppn_datapath *dp, const uint8_t serial[static PPN_SERIAL_LEN],
+			    enum ppn_packet_type type);
 
 enum ppn_counter_set { PPN_COUNT_SEAL, PPN_COUNT_EGRESS, PPN_COUNT_FRAME, _PPN_COUNT_MAX };
 /* Sums over CPUs, one row a reason. */

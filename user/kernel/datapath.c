@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include <linux/membarrier.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include "egress.skel.h"
+#include "frame.skel.h"
+#include "kernel/datapath_private.h"
+#include "seal.skel.h"
+
+/* An XDP program runs for microseconds. */
+enum { QUIET_MS = 1000 };
+
+static const struct {
+	const char *name;
+	const void *(*elf)(size_t *ret_len);
+} objects[_DP_OBJECT_MAX] = {
+	[DP_SEAL] = { "seal", seal_bpf__elf_bytes },
+	[DP_EGRESS] = { "egress", egress_bpf__elf_bytes },
+	[DP_FRAME] = { "frame", frame_bpf__elf_bytes },
+};
+
+static const struct {
+	enum dp_object object;
+	enum bpf_prog_type type;
+} programs[_DP_PROGRAM_MAX] = {
+	[DP_SEAL_IN] = { DP_SEAL, BPF_PROG_TYPE_XDP },
+	[DP_SEAL_OUT] = { DP_EGRESS, BPF_PROG_TYPE_SCHED_CLS },
+	[DP_MESH_IN] = { DP_FRAME, BPF_PROG_TYPE_XDP },
+	[DP_MESH_OUT] = { DP_FRAME, BPF_PROG_TYPE_SCHED_CLS },
+};
+
+static const char *const maps[_DP_MAP_MAX] = {
+	[DP_POLICY] = "policy",
+	[DP_OPEN_PORTS] = "open_ports",
+	[DP_IFACES] = "ifaces",
+	[DP_FLOORS] = "floors",
+	[DP_PACKETS] = "packets",
+	[DP_SLOTS] = "slots",
+	[DP_COMMAND] = "command",
+	[DP_FRAMES] = "frames",
+	[DP_SEAL_COUNT] = "seal_count",
+	[DP_EGRESS_COUNT] = "egress_count",
+	[DP_FRAME_COUNT] = "frame_count",
+};
+
+uint64_t dp_now_ms(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* MEMBARRIER_CMD_GLOBAL is synchronize_rcu(), and programs run inside RCU. A kernel that refuses it
+ * (nohz_full) gets the time instead. */
+void dp_quiesce(uint64_t since_ms)
+{
+	const struct timespec quiet = { .tv_sec = QUIET_MS / 1000 };
+
+	if (!since_ms || dp_now_ms() - since_ms >= QUIET_MS)
+		return;
+	if (syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0))
+		(void)nanosleep(&quiet, NULL);
+}
+
+static int open_object(struct ppn_datapath *dp, enum dp_object which, char *ret_why)
+{
+	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = objects[which].name);
+	char path[PATH_MAX];
+	struct bpf_map *map;
+	const void *elf;
+	size_t len;
+	int err;
+
+	elf = objects[which].elf(&len);
+	dp->object[which] = bpf_object__open_mem(elf, len, &opts);
+	if (!dp->object[which])
+		return dp_why(ret_why, -errno, "%s.bpf.o: %s", objects[which].name, dp_said());
+	bpf_object__for_each_map(map, dp->object[which]) {
+		if (bpf_map__is_internal(map))
+			continue;
+		err = bpf_map__set_pin_path(map, dp_map_path(dp, bpf_map__name(map), path));
+		if (err)
+			return dp_why(ret_why, err, "%.100s: %s", path, strerror(-err));
+	}
+	return 0;
+}
+
+/* libbpf takes the maps that are pinned already, pins the others, and raises RLIMIT_MEMLOCK by itself on
+ * the kernels that still count map memory in it. */
+static int load_object(struct ppn_datapath *dp, enum dp_object which, char *ret_why)
+{
+	int err;
+
+	dp_hush();
+	err = open_object(dp, which, ret_why);
+	if (err)
+		return err;
+	err = bpf_object__load(dp->object[which]);
+	if (err)
+		return dp_why(ret_why, err, "%s.bpf.o not loaded: %s", objects[which].name,
+			      dp_refused(err));
+	return 0;
+}
+
+static int find_program(const struct ppn_datapath *dp, enum dp_program which)
+{
+	struct bpf_program *prog;
+
+	bpf_object__for_each_program(prog, dp->object[programs[which].object])
+		if (bpf_program__type(prog) == programs[which].type)
+			return bpf_program__fd(prog);
+	return -ENOENT;
+}
+
+static int find_map(const struct ppn_datapath *dp, const char *name)
+{
+	int fd = -ENOENT;
+
+	for (int i = 0; i < _DP_OBJECT_MAX && fd < 0; i++)
+		fd = bpf_object__find_map_fd_by_name(dp->object[i], name);
+	return fd;
+}
+
+static int find_all(struct ppn_datapath *dp, char *ret_why)
+{
+	for (int i = 0; i < _DP_PROGRAM_MAX; i++) {
+		dp->program[i] = find_program(dp, i);
+		if (dp->program[i] < 0)
+			return dp_why(ret_why, dp->program[i], "%s.bpf.o lacks a program",
+				      objects[programs[i].object].name);
+	}
+	for (int i = 0; i < _DP_MAP_MAX; i++) {
+		dp->map[i] = find_map(dp, maps[i]);
+		if (dp->map[i] < 0)
+			return dp_why(ret_why, dp->map[i], "no program has the map %s", maps[i]);
+	}
+	return 0;
+}
+
+static int map_memory(int fd, size_t len, void *ret_memory)
+{
+	void *at = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	if (at == MAP_FAILED)
+		return -errno;
+	memcpy(ret_memory, &at, sizeof(at));
+	return 0;
+}
+
+static int map_all(struct ppn_datapath *dp, char *ret_why)
+{
+	struct bpf_map_info info = { 0 };
+	__u32 len = sizeof(info);
+	int err;
+
+	err = map_memory(dp->map[DP_POLICY], sizeof(*dp->policy), &dp->policy);
+	if (!err)
+		err = map_memory(dp->map[DP_SLOTS], PPN_SEATS_MAX * sizeof(*dp->slots), &dp->slots);
+	if (!err)
+		err = bpf_obj_get_info_by_fd(dp->map[DP_POLICY], &info, &len);
+	if (err)
+		return dp_why(ret_why, err, "maps not mapped: %s", strerror(-err));
+	dp->policy_id = info.id;
+	/* Another process may have changed them a moment ago. */
+	dp->flipped_ms = dp->policy->word ? dp_now_ms() : 0;
+	for (int i = 0; i < PPN_SEATS_MAX; i++)
+		dp->closed_ms[i] = dp->slots[i].generation ? dp_now_ms() : 0;
+	return 0;
+}
+
+static int load_all(struct ppn_datapath *dp, bool *ret_fresh, char *ret_why)
+{
+	char path[PATH_MAX];
+	bool fresh;
+	int fd, err;
+
+	err = dp_folder_lock(dp, &fd, ret_why);
+	if (err)
+		return err;
+	fresh = access(dp_map_path(dp, maps[DP_COMMAND], path), F_OK) != 0;
+	for (int i = 0; i < _DP_OBJECT_MAX && !err; i++)
+		err = load_object(dp, i, ret_why);
+	if (!err)
+		err = find_all(dp, ret_why);
+	if (!err)
+		err = map_all(dp, ret_why);
+	if (!err)
+		err = dp_link_sweep(dp);
+	close(fd);
+	if (!err)
+		*ret_fresh = fresh;
+	return err;
+}
+
+int ppn_datapath_open(struct ppn_datapath **ret_dp, const char *pin_root, bool *ret_fresh,
+		      char ret_why[static PPN_WHY_LEN])
+{
+	const char *root = pin_root ? pin_root : PPN_PIN_ROOT;
+	struct ppn_datapath *dp;
+	int err;
+
+	if (strlen(root) >= sizeof(dp->root))
+		return dp_why(ret_why, -ENAMETOOLONG, "the pin folder's name is too long");
+	dp = calloc(1, sizeof(*dp));
+	if (!dp)
+		return dp_why(ret_why, -ENOMEM, "no memory");
+	strcpy(dp->root, root);
+	(void)snprintf(dp->folder, sizeof(dp->folder), "%s/%d", root, PPN_ABI);
+	(void)snprintf(dp->links, sizeof(dp->links), "%s/links", dp->folder);
+	err = load_all(dp, ret_fresh, ret_why);
+	if (err) {
+		ppn_datapath_close(&dp);
+		return err;
+	}
+	*ret_dp = dp;
+	return 0;
+}
+
+void ppn_datapath_close(struct ppn_datapath **dp)
+{
+	struct ppn_datapath *d = *dp;
+
+	if (!d)
+		return;
+	ring_buffer__free(d->rings);
+	if (d->policy)
+		(void)munmap(d->policy, sizeof(*d->policy));
+	if (d->slots)
+		(void)munmap(d->slots, PPN_SEATS_MAX * sizeof(*d->slots));
+	for (size_t i = 0; i < d->n_held; i++)
+		close(d->held[i].fd);
+	for (int i = 0; i < _DP_OBJECT_MAX; i++)
+		bpf_object__close(d->object[i]);
+	free(d);
+	*dp = NULL;
+}

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What the datapath*.c files share: the handle, the pin folder, and words for errors. */
+#ifndef PPN_KERNEL_DATAPATH_PRIVATE_H
+#define PPN_KERNEL_DATAPATH_PRIVATE_H
+
+#include <limits.h>
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include "kernel/datapath.h"
+
+enum dp_object { DP_SEAL, DP_EGRESS, DP_FRAME, _DP_OBJECT_MAX };
+enum dp_program { DP_SEAL_IN, DP_SEAL_OUT, DP_MESH_IN, DP_MESH_OUT, _DP_PROGRAM_MAX };
+enum dp_map {
+	DP_POLICY,
+	DP_OPEN_PORTS,
+	DP_IFACES,
+	DP_FLOORS,
+	DP_PACKETS,
+	DP_SLOTS,
+	DP_COMMAND,
+	DP_FRAMES,
+	DP_SEAL_COUNT,
+	DP_EGRESS_COUNT,
+	DP_FRAME_COUNT,
+	_DP_MAP_MAX,
+};
+
+/* The fd keeps a link alive when somebody removes its pin; the pin, when this process ends. */
+struct dp_held {
+	uint32_t ifindex;
+	int fd;
+};
+
+struct ppn_datapath {
+	char root[PATH_MAX - 64];
+	char folder[PATH_MAX - 56]; /* root/ABI */
+	char links[PATH_MAX - 48];  /* root/ABI/links */
+	struct bpf_object *object[_DP_OBJECT_MAX];
+	int program[_DP_PROGRAM_MAX]; /* fds, owned by their objects, as are these: */
+	int map[_DP_MAP_MAX];
+	uint32_t policy_id; /* of the policy map: every program of ours uses it */
+	struct ppn_policy *policy; /* mapped */
+	struct ppn_slot *slots;	   /* mapped */
+	uint64_t flipped_ms;	   /* last change of the policy word, 0: never */
+	uint64_t closed_ms[PPN_SEATS_MAX];
+	struct ring_buffer *rings;
+	struct ppn_datapath_events events;
+	size_t n_held;
+	struct dp_held held[PPN_MAP_IFACES];
+};
+
+/* -- datapath_why.c -- */
+
+/* Fills ret_why and returns err. */
+int dp_why(char *ret_why, int err, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+/* libbpf talks to us, not to stderr: the first warning since dp_hush(), or "". */
+void dp_hush(void);
+const char *dp_said(void);
+/* Words for a refused load or attach, by errno: rights, lockdown, memory, else libbpf's own. */
+const char *dp_refused(int err);
+/* Name of a program by id; "?" when it is gone. */
+const char *dp_program_name(uint32_t id, char ret_name[static BPF_OBJ_NAME_LEN]);
+const char *dp_ifname(uint32_t ifindex, char ret_name[static 16]);
+/* Name of the driver behind an interface; "?" when it has none. */
+const char *dp_driver(const char *ifname, char ret_driver[static 32]);
+
+/* -- datapath_pin.c -- */
+
+/* root, root/ABI, root/ABI/links: made, 0700, on a bpffs, of no other ABI. */
+int dp_folder_make(struct ppn_datapath *dp, char *ret_why);
+/* Takes the folder's flock (waits a few seconds); close the fd to let go. */
+int dp_folder_lock(struct ppn_datapath *dp, int *ret_fd, char *ret_why);
+/* The pinned maps are ours; those that somebody removed are pinned again. */
+int dp_folder_repin(struct ppn_datapath *dp, char *ret_why);
+/* Unpins all and removes the folders. */
+int dp_folder_remove(struct ppn_datapath *dp);
+/* Pin of a map, or of a link, in path[PATH_MAX]. */
+const char *dp_map_path(const struct ppn_datapath *dp, const char *name, char path[static PATH_MAX]);
+const char *dp_link_path(const struct ppn_datapath *dp, const char *name, char path[static PATH_MAX]);
+
+/* -- datapath_link.c: XDP links -- */
+
+struct dp_link_info {
+	uint32_t id, ifindex, prog_id; /* ifindex 0: its device is gone */
+};
+int dp_link_info(int fd, struct dp_link_info *ret_info);
+/* Runs fn over the pins of links/; stops at its first error. fn does not own fd. */
+int dp_link_each(struct ppn_datapath *dp,
+		 int (*fn)(struct ppn_datapath *dp, const char *name, int fd,
+			   const struct dp_link_info *info, void *arg),
+		 void *arg);
+/* Removes pins of vanished devices, gives those that came back under a new ifindex their name. */
+int dp_link_sweep(struct ppn_datapath *dp);
+/* XDP of `program` on ifindex: adopt and swap, or create; with_native: native first. */
+int dp_link_attach(struct ppn_datapath *dp, uint32_t ifindex, enum dp_program program,
+		   bool with_native, char *ret_why);
+int dp_link_detach_all(struct ppn_datapath *dp);
+/* What of ours is on the device. */
+int dp_link_hold(struct ppn_datapath *dp, uint32_t ifindex, enum ppn_hold *ret_hold);
+bool dp_is_ours(const struct ppn_datapath *dp, uint32_t prog_id);
+
+/* -- datapath_tc.c: clsact -- */
+
+int dp_tc_attach(struct ppn_datapath *dp, uint32_t ifindex, enum dp_program program, char *ret_why);
+/* 1: our filter is there; 0: not; or -errno. */
+int dp_tc_holds(struct ppn_datapath *dp, uint32_t ifindex);
+/* Off every interface of this namespace; a clsact that nobody uses goes too. */
+int dp_tc_detach_all(struct ppn_datapath *dp);
+
+/* -- datapath_external.c -- */
+
+/* 1, 0, or -errno (-ENODEV). */
+int dp_is_bond_member(uint32_t ifindex);
+
+/* -- datapath.c -- */
+
+uint64_t dp_now_ms(void);
+/* Returns once no program still runs on what it read before the call. `since_ms`: when that was replaced. */
+void dp_quiesce(uint64_t since_ms);
+
+#endif

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include <errno.h>
+#include <string.h>
+#include <net/if.h>
+#include <sys/socket.h>
+#include <linux/pkt_sched.h>
+#include <linux/rtnetlink.h>
+#include "kernel/datapath_private.h"
+#include "kernel/netlink.h"
+
+/* The first filter of clsact's egress: what answers before us would answer instead of us. */
+enum { TC_HANDLE = 1, TC_PRIORITY = 1 };
+
+/* Program of the filter at our place, 0 where there is none. */
+static int tc_now(uint32_t ifindex, uint32_t *ret_prog_id)
+{
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)ifindex, .attach_point = BPF_TC_EGRESS);
+	LIBBPF_OPTS(bpf_tc_opts, now, .handle = TC_HANDLE, .priority = TC_PRIORITY);
+	int err = bpf_tc_query(&hook, &now);
+
+	/* EINVAL: no qdisc */
+	if (err && err != -ENOENT && err != -EINVAL)
+		return err;
+	*ret_prog_id = err ? 0 : now.prog_id;
+	return 0;
+}
+
+int dp_tc_holds(struct ppn_datapath *dp, uint32_t ifindex)
+{
+	uint32_t prog_id;
+	int err = tc_now(ifindex, &prog_id);
+
+	return err ? err : prog_id && dp_is_ours(dp, prog_id);
+}
+
+int dp_tc_attach(struct ppn_datapath *dp, uint32_t ifindex, enum dp_program program, char *ret_why)
+{
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)ifindex, .attach_point = BPF_TC_EGRESS);
+	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = TC_HANDLE, .priority = TC_PRIORITY,
+		    .flags = BPF_TC_F_REPLACE, .prog_fd = dp->program[program]);
+	char name[16], other[BPF_OBJ_NAME_LEN];
+	uint32_t prog_id;
+	int err;
+
+	dp_ifname(ifindex, name);
+	err = bpf_tc_hook_create(&hook);
+	if (err && err != -EEXIST)
+		return dp_why(ret_why, err, "%s: clsact not made: %s", name, dp_refused(err));
+	err = tc_now(ifindex, &prog_id);
+	if (err)
+		return dp_why(ret_why, err, "%s: TC filters not read: %s", name, dp_refused(err));
+	if (prog_id && !dp_is_ours(dp, prog_id))
+		return dp_why(ret_why, -EBUSY,
+			      "%s: TC program %u (%s) has egress priority 1 and is not ours: move it",
+			      name, prog_id, dp_program_name(prog_id, other));
+	dp_hush();
+	err = bpf_tc_attach(&hook, &opts);
+	if (err)
+		return dp_why(ret_why, err, "%s: TC egress not attached: %s", name, dp_refused(err));
+	return 0;
+}
+
+static int count_filter(const struct nlmsghdr *hdr, void *arg)
+{
+	if (hdr->nlmsg_type == RTM_NEWTFILTER)
+		++*(unsigned int *)arg;
+	return 0;
+}
+
+/* Neither direction has a filter. False also where the kernel does not say. */
+static bool clsact_unused(struct nl_sock *sk, uint32_t ifindex)
+{
+	static const uint32_t parents[] = {
+		TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS),
+		TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_EGRESS),
+	};
+	unsigned int n = 0;
+
+	for (size_t i = 0; i < sizeof(parents) / sizeof(parents[0]); i++) {
+		const struct tcmsg head = {
+			.tcm_family = AF_UNSPEC,
+			.tcm_ifindex = (int)ifindex,
+			.tcm_parent = parents[i],
+		};
+
+		if (ppn_nl_talk(sk, ppn_rt_msg(RTM_GETTFILTER, NLM_F_DUMP, &head, sizeof(head)),
+				count_filter, &n))
+			return false;
+	}
+	return !n;
+}
+
+static int detach_one(struct ppn_datapath *dp, struct nl_sock *sk, uint32_t ifindex)
+{
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)ifindex, .attach_point = BPF_TC_EGRESS);
+	LIBBPF_OPTS(bpf_tc_opts, ours, .handle = TC_HANDLE, .priority = TC_PRIORITY);
+	int err = dp_tc_holds(dp, ifindex);
+
+	if (err <= 0)
+		return err == -ENODEV ? 0 : err;
+	err = bpf_tc_detach(&hook, &ours);
+	if (err)
+		return err;
+	if (clsact_unused(sk, ifindex)) {
+		hook.attach_point = BPF_TC_INGRESS | BPF_TC_EGRESS;
+		err = bpf_tc_hook_destroy(&hook);
+	}
+	return err;
+}
+
+int dp_tc_detach_all(struct ppn_datapath *dp)
+{
+	struct if_nameindex *all = if_nameindex();
+	struct nl_sock *sk;
+	int err;
+
+	if (!all)
+		return -errno;
+	err = ppn_nl_open(&sk, NETLINK_ROUTE);
+	if (err) {
+		if_freenameindex(all);
+		return err;
+	}
+	dp_hush();
+	for (const struct if_nameindex *i = all; i->if_index; i++) {
+		int one = detach_one(dp, sk, i->if_index);
+
+		err = err ? err : one;
+	}
+	nl_socket_free(sk);
+	if_freenameindex(all);
+	return err;
+}
