@@ -6,7 +6,6 @@
 #include <arpa/inet.h>
 #include <endian.h>
 #include <errno.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -147,7 +146,7 @@ static void answer(struct command *command, const struct ppn_result *result)
 	ppn_ctl_answer(command->call, acted ? PPN_EXIT_OK : PPN_EXIT_FAILURE,
 		       json_pack("{s:s, s:s, s:s, s:b, s:i, s:f}", "node", ppn_label(label, command->identity), "op",
 				 ppn_op_text(command->frame.op), "result", result_text(code), "acted", acted, "seq",
-				 (int)command->seq, "ms", round(ms * 100) / 100));
+				 (int)command->seq, "ms", ms));
 	forget(command);
 }
 
