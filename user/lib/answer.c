@@ -68,7 +68,7 @@ enum ppn_check ppn_node_read(struct ppn_bytes object, const uint8_t fleet[static
 			     struct ppn_node_proof *ret_node)
 {
 	struct ppn_object_view view;
-	struct ppn_node_proof node;
+	struct ppn_node_proof node = { 0 };
 	enum ppn_check check = ppn_object_take(&object, PPN_OBJECT_NODE, PPN_MESSAGE_MAX, &view);
 
 	if (check == PPN_CHECK_OK && object.len > 0)

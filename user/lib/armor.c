@@ -88,6 +88,8 @@ enum ppn_check ppn_armor_read(const char *text, size_t len, const char *kind, ui
 	check = kind_check(text, (size_t)(end - text), kind);
 	if (check != PPN_CHECK_OK)
 		return check;
+	if (memchr(text, '\0', len))
+		return PPN_CHECK_FORM; /* which ppn_unbase64() would skip like white space */
 	body = end + 1;
 	body_len = len - (size_t)(body - text);
 	if (count_symbols(body, body_len) * 3 / 4 > max)

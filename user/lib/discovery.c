@@ -257,7 +257,7 @@ enum ppn_check ppn_here_read(struct ppn_bytes packet, const uint8_t box_secret[s
 	uint8_t plain[PPN_HERE_PLAIN];
 	struct ppn_bytes in = PPN_BYTES_OF(plain);
 	struct ppn_object_view view;
-	struct ppn_here here;
+	struct ppn_here here = { 0 };
 	enum ppn_check check = here_open(packet, box_secret, plain);
 
 	if (check == PPN_CHECK_OK)

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "unit/hostile.h"
+
+#include <arpa/inet.h>
+#include "unit/fleet.h"
+
+static const uint8_t fleet[PPN_HASH_LEN] = { 0x5c, 0x91, 0xa2, 0x77, 0xe0, 0xff, 0xff };
+
+static void fleet_prefix(void **state)
+{
+	uint8_t addr[16];
+	char text[INET6_ADDRSTRLEN];
+
+	(void)state;
+	memset(addr, 0xee, sizeof(addr));
+	ppn_fleet_prefix(addr, fleet);
+	assert_non_null(inet_ntop(AF_INET6, addr, text, sizeof(text)));
+	assert_string_equal(text, "fd5c:91a2:77e0::");
+}
+
+static void mesh_address(void **state)
+{
+	static const struct {
+		uint16_t host;
+		uint8_t high, low;
+	} rows[] = { { 1, 0, 1 }, { 2, 0, 2 }, { 0, 0, 0 }, { 0x1234, 0x12, 0x34 }, { 0xffff, 0xff, 0xff } };
+	uint8_t identity[PPN_KEY_LEN], other[PPN_KEY_LEN], hash[PPN_HASH_LEN], addr[16], again[16];
+
+	(void)state;
+	sign_key_of(identity, "node");
+	sign_key_of(other, "another node");
+	ppn_hash(hash, identity, sizeof(identity));
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		ppn_mesh_address(addr, fleet, identity, rows[i].host);
+		assert_memory_equal(addr, "\xfd\x5c\x91\xa2\x77\xe0", 6);
+		assert_memory_equal(addr + 6, hash, 8);
+		assert_int_equal(addr[14], rows[i].high);
+		assert_int_equal(addr[15], rows[i].low);
+	}
+	ppn_mesh_address(addr, fleet, identity, 1);
+	ppn_mesh_address(again, fleet, identity, 1);
+	assert_memory_equal(addr, again, sizeof(addr));
+	ppn_mesh_address(again, fleet, other, 1);
+	assert_memory_not_equal(addr, again, sizeof(addr));
+}
+
+/* DESIGN 5.4: a network of one has its own key for a root. */
+static void network_of_one(void **state)
+{
+	uint8_t identity[PPN_KEY_LEN], own_fleet[PPN_HASH_LEN], addr[16];
+
+	(void)state;
+	sign_key_of(identity, "node");
+	ppn_hash(own_fleet, identity, sizeof(identity));
+	ppn_mesh_address(addr, own_fleet, identity, 1);
+	assert_int_equal(addr[0], 0xfd);
+	assert_memory_equal(addr + 1, own_fleet, 5);
+	assert_memory_equal(addr + 6, own_fleet, 8);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(fleet_prefix),
+		cmocka_unit_test(mesh_address),
+		cmocka_unit_test(network_of_one),
+	};
+
+	return cmocka_run_group_tests_name("address", tests, setup_crypto, NULL);
+}
