@@ -22,6 +22,7 @@
 #include "lib/genesis.h"
 #include "node/config.h"
 #include "node/state.h"
+#include "node/worker.h"
 
 struct ppnd;
 
@@ -54,14 +55,14 @@ struct ppnd_seal {
 	struct event *seat_timer;
 	size_t n;
 	struct ppnd_interface interface[PPND_INTERFACES_MAX];
-	struct event *watch;
 };
 
 struct ppnd_mesh {
 	struct ppn_wg *wg;
 	uint8_t address[16], prefix[16];
-	bool joined, up;
-	char why[PPN_WHY_LEN]; /* not up: why */
+	bool wanted, joined, up;
+	char why[PPN_WHY_LEN]; /* of the step at work */
+	char shown[PPN_WHY_LEN]; /* not up: why */
 	size_t n_peers;
 	struct event *retry;
 };
@@ -75,6 +76,7 @@ struct ppnd_slot {
 	struct ppn_result results[PPND_SLOT_RESULTS]; /* newest first */
 };
 
+struct ppnd_slots; /* slots.c */
 struct ppnd_monitor; /* monitor.c */
 struct ppnd_discovery; /* discovery.c */
 struct ppnd_telemetry; /* telemetry.c */
@@ -91,6 +93,7 @@ struct ppnd {
 	bool fresh; /* no pinned command map was there */
 	struct ppn_link *link;
 	struct event *ring; /* of the datapath */
+	struct event *watch; /* of the links */
 
 	struct ppnd_state state;
 	struct ppn_genesis genesis;
@@ -100,6 +103,7 @@ struct ppnd {
 	struct ppnd_seal seal;
 	struct ppnd_mesh mesh;
 	struct ppnd_slot slot[PPN_SEATS_MAX];
+	struct ppnd_slots *slots;
 	struct ppnd_monitor *monitor;
 	struct ppnd_discovery *discovery;
 	struct ppnd_telemetry *telemetry;
@@ -120,11 +124,14 @@ void ppnd_genesis_stop(struct ppnd *ppnd);
 
 /* seal.c: external interfaces and the policy map. */
 int ppnd_seal_start(struct ppnd *ppnd); /* before everything else: every external interface */
+int ppnd_seal_scan(struct ppnd *ppnd); /* again: those that came, went or were renamed */
 int ppnd_seal_column(struct ppnd *ppnd, enum ppn_state state); /* policy and open ports of a state */
 int ppnd_seal_observe(struct ppnd *ppnd, bool observe, uint32_t uid); /* ledger entry, then policy */
 int ppnd_seal_seat(struct ppnd *ppnd, bool on, unsigned int for_s);
 int ppnd_seal_off(struct ppnd *ppnd, char ret_why[static PPN_WHY_LEN]);
 void ppnd_seal_stop(struct ppnd *ppnd);
+/* By configuration, by the operator, or by the roster's policy. */
+bool ppnd_seal_observes(const struct ppnd *ppnd);
 /* Weakest hold over the external interfaces; NONE when there is none. */
 enum ppn_hold ppnd_seal_weakest(const struct ppnd *ppnd);
 
@@ -135,6 +142,7 @@ int ppnd_session_find(struct ppn_link *link, const uint32_t *ifindex, size_t n, 
 void ppnd_mesh_alone(struct ppnd *ppnd);
 void ppnd_mesh_join(struct ppnd *ppnd);
 void ppnd_mesh_peers(struct ppnd *ppnd);
+void ppnd_mesh_again(struct ppnd *ppnd); /* after something took a part of it away */
 void ppnd_mesh_off(struct ppnd *ppnd);
 void ppnd_mesh_stop(struct ppnd *ppnd);
 
@@ -146,8 +154,9 @@ int ppnd_slots_prepare(struct ppnd *ppnd, const struct ppn_pair_keys *keys, bool
 void ppnd_slots_open(struct ppnd *ppnd); /* of every pair in force; closes the others */
 void ppnd_slots_close(struct ppnd *ppnd);
 void ppnd_slots_addresses(struct ppnd *ppnd); /* seats by the roster */
-/* The next block is on disk, then in the map. */
+/* At least half a block above seq is on disk, then in the map. */
 int ppnd_slots_reserve(struct ppnd *ppnd, uint32_t slot, uint32_t seq);
+void ppnd_slots_stop(struct ppnd *ppnd);
 
 /* monitor.c: ppnd-claim's other end. */
 int ppnd_monitor_start(struct ppnd *ppnd);
@@ -157,7 +166,9 @@ struct ppnd_monitor_status {
 	int worker_pid; /* 0: none at this moment */
 	uint32_t tickets; /* live */
 	uint64_t restarts, accepted, refused;
+	uint64_t ended[_PPN_WORKER_END_MAX];
 	char why[PPN_WHY_LEN]; /* why it does not wait for claims */
+	char last_refused[PPN_WHY_LEN];
 };
 void ppnd_monitor_status(const struct ppnd *ppnd, struct ppnd_monitor_status *ret_status);
 

@@ -342,6 +342,11 @@ const uint8_t *ppnd_state_mesh_fleet(const struct ppnd_state *state)
 	return state->is_bound ? state->fleet : state->identity.fleet_alone;
 }
 
+bool ppnd_state_claimable(const struct ppnd_state *state)
+{
+	return state->has_identity && state->has_pin;
+}
+
 const uint8_t *ppnd_state_claim(const struct ppnd_state *state)
 {
 	static const uint8_t zeros[PPN_HASH_LEN];

@@ -105,6 +105,8 @@ int ppnd_state_trust(struct ppnd_state *state, const struct ppn_trust *seen);
 
 /* The fleet this node's mesh is of: the pin's while bound, else its own. */
 const uint8_t *ppnd_state_mesh_fleet(const struct ppnd_state *state);
+/* It has what a claim needs: an identity of its own and a pin. */
+bool ppnd_state_claimable(const struct ppnd_state *state);
 /* H(claim in force), or zeros. */
 const uint8_t *ppnd_state_claim(const struct ppnd_state *state);
 
