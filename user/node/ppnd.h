@@ -198,6 +198,6 @@ int ppnd_ctl_start(struct ppnd *ppnd);
 void ppnd_ctl_changed(struct ppnd *ppnd);
 void ppnd_ctl_stop(struct ppnd *ppnd);
 json_t *ppnd_status_json(struct ppnd *ppnd);
-json_t *ppnd_peers_json(struct ppnd *ppnd);
+json_t *ppnd_peer_json(const struct ppnd *ppnd, const struct ppn_wg_peer *peer);
 
 #endif

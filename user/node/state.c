@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <time.h>
 
 #include "host/cleanup.h"
@@ -300,6 +301,11 @@ int ppnd_state_open(struct ppnd_state *ret_state, const struct ppnd_config *conf
 	state->dir = memory ? -1 : state->trust_dir;
 	if (state->trust_dir < 0)
 		return fail(state, state->trust_dir, paths->state_dir);
+	/* Held until we end: two writers of one ledger would damage it. */
+	if (flock(state->trust_dir, LOCK_EX | LOCK_NB) < 0) {
+		snprintf(state->why, sizeof(state->why), "another ppnd runs on this state folder");
+		return -EBUSY;
+	}
 	err = memory ? first_boot(state, config, paths) : open_disk(state, config, paths);
 	if (!err)
 		err = load_trust(state);
