@@ -71,8 +71,8 @@ int ppnd_state_append(struct ppnd_state *state, enum ppn_entry_type type, const 
 	err = ppn_ledger_write(&state->ledger, entry.time_ms, type, payload, len, state->identity.sign_seed,
 			       durable);
 	if (err) {
-		/* The entry may be on disk or not: only a start can tell. */
-		state->broken = err != -ENOSPC && err != -EDQUOT;
+		/* Not even taken back: only a start can tell what is on disk. */
+		state->broken = err == -EIO;
 		return err;
 	}
 	memcpy(entry.hash, state->ledger.head.hash, sizeof(entry.hash));

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* ppn, the node's command line: a table of verbs over ppnd's socket, and the ledger, which it reads itself. */
+#ifndef PPN_CLI_CLI_H
+#define PPN_CLI_CLI_H
+
+#include <stdbool.h>
+#include <jansson.h>
+#include <ppn/ctl.h>
+
+struct cli {
+	const char *run_dir, *state_dir;
+	bool json, yes;
+	const char *timeout; /* --timeout, or NULL */
+	int argc; /* what follows the verb, without options */
+	char **argv;
+};
+
+enum ppn_exit cli_status(const struct cli *cli);
+enum ppn_exit cli_wait(const struct cli *cli);
+enum ppn_exit cli_seal(const struct cli *cli);
+enum ppn_exit cli_unseal(const struct cli *cli);
+enum ppn_exit cli_peers(const struct cli *cli);
+enum ppn_exit cli_ledger(const struct cli *cli);
+enum ppn_exit cli_version(const struct cli *cli);
+
+/* Ask ppnd. The answer is the caller's; errors are said, as text or JSON: then NULL. Steals request. */
+json_t *cli_ask(const struct cli *cli, json_t *request, enum ppn_exit *ret_exit);
+/* An error in the form that was asked for. Returns code. */
+enum ppn_exit cli_error(const struct cli *cli, enum ppn_exit code, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+/* One object with "schema", without "exit", on stdout. Steals object. */
+void cli_print(json_t *object);
+
+/* Reading answers: what is missing or null is the empty text, 0, or NULL. */
+const char *cli_text(const json_t *object, const char *key);
+json_int_t cli_number(const json_t *object, const char *key);
+
+#endif

@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+#include "host/ctl.h"
+#include "lib/crypto.h"
+
+static const struct verb {
+	const char *name;
+	enum ppn_exit (*run)(const struct cli *cli);
+	const char *help;
+	bool destructive; /* wants --yes where nobody can be asked */
+} verbs[] = {
+	{ "status", cli_status, "what this node is, and what its seal does", false },
+	{ "wait", cli_wait, "STATE [--timeout SECONDS]: until the node is in that state", false },
+	{ "seal", cli_seal, "--yes: end observing; from now on the seal drops", true },
+	{ "unseal", cli_unseal, "--yes: take seal and mesh off, and end ppnd", true },
+	{ "peers", cli_peers, "members of the fleet, as WireGuard sees them", false },
+	{ "ledger", cli_ledger, "show | verify: what this node has decided", false },
+	{ "version", cli_version, "of ppn and of the ppnd that runs", false },
+};
+
+static void usage(FILE *out)
+{
+	fputs("usage: ppn VERB [--json] [--run-dir DIR] [--state-dir DIR]\n\n", out);
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
+		fprintf(out, "  %-8s %s\n", verbs[i].name, verbs[i].help);
+}
+
+static bool parse(struct cli *ret_cli, int argc, char **argv)
+{
+	enum { OPT_RUN = 256, OPT_STATE, OPT_JSON, OPT_YES, OPT_TIMEOUT, OPT_HELP };
+	static const struct option options[] = {
+		{ "run-dir", required_argument, NULL, OPT_RUN },
+		{ "state-dir", required_argument, NULL, OPT_STATE },
+		{ "json", no_argument, NULL, OPT_JSON },
+		{ "yes", no_argument, NULL, OPT_YES },
+		{ "timeout", required_argument, NULL, OPT_TIMEOUT },
+		{ "help", no_argument, NULL, OPT_HELP },
+		{ 0 },
+	};
+	struct cli cli = { .run_dir = PPN_RUNDIR, .state_dir = PPN_STATEDIR };
+	int id;
+
+	while ((id = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		switch (id) {
+		case OPT_RUN:
+			cli.run_dir = optarg;
+			break;
+		case OPT_STATE:
+			cli.state_dir = optarg;
+			break;
+		case OPT_JSON:
+			cli.json = true;
+			break;
+		case OPT_YES:
+			cli.yes = true;
+			break;
+		case OPT_TIMEOUT:
+			cli.timeout = optarg;
+			break;
+		case OPT_HELP:
+			usage(stdout);
+			exit(PPN_EXIT_OK);
+		default:
+			return false;
+		}
+	}
+	cli.argc = argc - optind;
+	cli.argv = argv + optind;
+	*ret_cli = cli;
+	return cli.argc > 0;
+}
+
+/* ---- what the verbs share ---- */
+
+enum ppn_exit cli_error(const struct cli *cli, enum ppn_exit code, const char *format, ...)
+{
+	char text[512];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	if (cli->json)
+		cli_print(json_pack("{s:s}", "error", text));
+	else
+		fprintf(stderr, "ppn: %s\n", text);
+	return code;
+}
+
+void cli_print(json_t *object)
+{
+	if (object) {
+		(void)json_object_del(object, "exit");
+		(void)json_object_set_new(object, "schema", json_integer(PPN_CTL_SCHEMA));
+		(void)json_dumpf(object, stdout, isatty(STDOUT_FILENO) ? JSON_INDENT(2) : JSON_COMPACT);
+		putchar('\n');
+	}
+	json_decref(object);
+}
+
+const char *cli_text(const json_t *object, const char *key)
+{
+	const char *text = json_string_value(json_object_get(object, key));
+
+	return text ? text : "";
+}
+
+json_int_t cli_number(const json_t *object, const char *key)
+{
+	return json_integer_value(json_object_get(object, key));
+}
+
+/* Lists that came in several packets are put together again. */
+static void collect(void *arg, const char *kind, json_t *part)
+{
+	json_t *lists = arg, *value;
+	const char *key;
+
+	if (strcmp(kind, "more") != 0)
+		return;
+	json_object_foreach(part, key, value) {
+		json_t *list = json_object_get(lists, key);
+
+		if (!list)
+			(void)json_object_set(lists, key, value);
+		else
+			(void)json_array_extend(list, value);
+	}
+}
+
+static void join_lists(json_t *answer, json_t *lists)
+{
+	json_t *list;
+	const char *key;
+
+	json_object_foreach(lists, key, list) {
+		(void)json_array_extend(list, json_object_get(answer, key));
+		(void)json_object_set(answer, key, list);
+	}
+}
+
+json_t *cli_ask(const struct cli *cli, json_t *request, enum ppn_exit *ret_exit)
+{
+	json_t *lists = json_object(), *answer;
+	char path[256];
+
+	snprintf(path, sizeof(path), "%s/%s", cli->run_dir, PPN_CTL_SOCKET);
+	answer = ppn_ctl_ask(path, request, collect, lists, ret_exit);
+	if (!answer && *ret_exit == PPN_EXIT_NO_DAEMON)
+		(void)cli_error(cli, *ret_exit, "ppnd is not running (nobody listens on %s)", path);
+	else if (!answer)
+		(void)cli_error(cli, *ret_exit, "no answer from ppnd on %s", path);
+	else if (json_object_get(answer, "error"))
+		(void)cli_error(cli, *ret_exit, "%s", cli_text(answer, "error"));
+	if (answer && json_object_get(answer, "error")) {
+		json_decref(answer);
+		answer = NULL;
+	}
+	if (answer)
+		join_lists(answer, lists);
+	json_decref(lists);
+	return answer;
+}
+
+static bool confirmed(const struct cli *cli, const struct verb *verb)
+{
+	char line[8] = "";
+
+	if (cli->yes)
+		return true;
+	if (!isatty(STDIN_FILENO) || !isatty(STDERR_FILENO))
+		return false;
+	fprintf(stderr, "ppn %s: are you sure? [y/N] ", verb->name);
+	return fgets(line, sizeof(line), stdin) && (line[0] == 'y' || line[0] == 'Y');
+}
+
+int main(int argc, char **argv)
+{
+	struct cli cli;
+	const struct verb *verb = NULL;
+
+	if (!parse(&cli, argc, argv)) {
+		usage(stderr);
+		return PPN_EXIT_USAGE;
+	}
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
+		if (strcmp(verbs[i].name, cli.argv[0]) == 0)
+			verb = &verbs[i];
+	if (!verb) {
+		fprintf(stderr, "ppn: no such verb: %s\n", cli.argv[0]);
+		usage(stderr);
+		return PPN_EXIT_USAGE;
+	}
+	cli.argc--;
+	cli.argv++;
+	if (verb->destructive && !confirmed(&cli, verb))
+		return cli_error(&cli, PPN_EXIT_USAGE, "%s changes what this machine lets in: say --yes", verb->name);
+	if (ppn_crypto_init())
+		return cli_error(&cli, PPN_EXIT_FAILURE, "libsodium does not start");
+	return verb->run(&cli);
+}

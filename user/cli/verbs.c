@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* The verbs that ask ppnd and print little. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "cli/cli.h"
+#include "host/ctl.h"
+
+enum {
+	WAIT_DEFAULT_S = 60,
+	WAIT_MAX_S = 86400,
+	LOOK_AGAIN_MS = 50, /* for a ppnd that is not there yet */
+};
+
+static uint64_t now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+/* Whole seconds; -1: no number, or out of range. */
+static long seconds(const char *text)
+{
+	char *end;
+	long value;
+
+	errno = 0;
+	value = strtol(text, &end, 10);
+	if (errno || end == text || (*end && strcmp(end, "s") != 0) || value < 0 || value > WAIT_MAX_S)
+		return -1;
+	return value;
+}
+
+static json_t *ask_until(const char *path, const char *state, uint64_t deadline, enum ppn_exit *ret_exit)
+{
+	const struct timespec pause = { .tv_nsec = LOOK_AGAIN_MS * 1000000L };
+
+	for (;;) {
+		uint64_t now = now_ms();
+		json_int_t left = deadline > now ? (json_int_t)((deadline - now + 999) / 1000) : 0;
+		json_t *answer = ppn_ctl_ask(path,
+					     json_pack("{s:s, s:s, s:I}", "verb", "wait", "state", state,
+						       "timeout_s", left),
+					     NULL, NULL, ret_exit);
+
+		/* It is not there, or was just restarted. */
+		if (answer && *ret_exit != PPN_EXIT_NO_DAEMON)
+			return answer;
+		json_decref(answer);
+		if (now_ms() >= deadline)
+			return NULL;
+		nanosleep(&pause, NULL);
+	}
+}
+
+enum ppn_exit cli_wait(const struct cli *cli)
+{
+	long timeout = cli->timeout ? seconds(cli->timeout) : WAIT_DEFAULT_S;
+	enum ppn_exit code = PPN_EXIT_FAILURE;
+	json_t *answer;
+	char path[256];
+
+	if (cli->argc != 1 || timeout < 0)
+		return cli_error(cli, PPN_EXIT_USAGE, "ppn wait STATE [--timeout SECONDS, at most %d]", WAIT_MAX_S);
+	snprintf(path, sizeof(path), "%s/%s", cli->run_dir, PPN_CTL_SOCKET);
+	answer = ask_until(path, cli->argv[0], now_ms() + (uint64_t)timeout * 1000, &code);
+	if (!answer)
+		return cli_error(cli, code, "no ppnd answered on %s within %ld s", path, timeout);
+	if (json_object_get(answer, "error"))
+		(void)cli_error(cli, code, "%s", cli_text(answer, "error"));
+	else if (cli->json)
+		cli_print(json_incref(answer));
+	json_decref(answer);
+	return code;
+}
+
+enum ppn_exit cli_seal(const struct cli *cli)
+{
+	enum ppn_exit code;
+	json_t *answer = cli_ask(cli, json_pack("{s:s}", "verb", "seal"), &code);
+
+	if (answer && cli->json)
+		cli_print(json_incref(answer));
+	else if (answer)
+		puts("sealed");
+	json_decref(answer);
+	return code;
+}
+
+enum ppn_exit cli_unseal(const struct cli *cli)
+{
+	enum ppn_exit code;
+	json_t *answer = cli_ask(cli, json_pack("{s:s}", "verb", "unseal"), &code);
+
+	if (answer && cli->json)
+		cli_print(json_incref(answer));
+	else if (answer)
+		puts("unsealed; ppnd ends, and seals again when it is started");
+	json_decref(answer);
+	return code;
+}
+
+enum ppn_exit cli_version(const struct cli *cli)
+{
+	enum ppn_exit code = PPN_EXIT_OK;
+	json_t *answer;
+	char path[256];
+
+	snprintf(path, sizeof(path), "%s/%s", cli->run_dir, PPN_CTL_SOCKET);
+	answer = ppn_ctl_ask(path, json_pack("{s:s}", "verb", "version"), NULL, NULL, &code);
+	if (cli->json)
+		cli_print(json_pack("{s:s, s:o}", "ppn", PPN_VERSION, "ppnd",
+				    answer ? json_string(cli_text(answer, "version")) : json_null()));
+	else
+		printf("ppn   %s\nppnd  %s\n", PPN_VERSION, answer ? cli_text(answer, "version") : "not running");
+	json_decref(answer);
+	return PPN_EXIT_OK;
+}
+
+static void print_peer(const json_t *peer)
+{
+	const json_t *endpoint = json_object_get(peer, "endpoint");
+	const json_t *age = json_object_get(peer, "handshake_s");
+	char from[64] = "-", seen[32] = "never";
+
+	if (json_is_object(endpoint))
+		snprintf(from, sizeof(from), strchr(cli_text(endpoint, "address"), ':') ? "[%s]:%lld" : "%s:%lld",
+			 cli_text(endpoint, "address"), (long long)cli_number(endpoint, "port"));
+	if (json_is_integer(age))
+		snprintf(seen, sizeof(seen), "%lld s ago", (long long)json_integer_value(age));
+	printf("%-10s %-16s %-8lld %-40s %-44s %-12s %lld/%lld\n", cli_text(peer, "node"), cli_text(peer, "name"),
+	       (long long)cli_number(peer, "number"), cli_text(peer, "address"), from, seen,
+	       (long long)cli_number(peer, "rx"), (long long)cli_number(peer, "tx"));
+}
+
+enum ppn_exit cli_peers(const struct cli *cli)
+{
+	enum ppn_exit code;
+	json_t *answer = cli_ask(cli, json_pack("{s:s}", "verb", "peers"), &code), *peer;
+	size_t i;
+
+	if (!answer)
+		return code;
+	if (cli->json) {
+		cli_print(answer);
+		return code;
+	}
+	printf("%-10s %-16s %-8s %-40s %-44s %-12s %s\n", "NODE", "NAME", "NUMBER", "ADDRESS", "ENDPOINT", "HANDSHAKE",
+	       "RX/TX");
+	json_array_foreach(json_object_get(answer, "peers"), i, peer)
+		print_peer(peer);
+	json_decref(answer);
+	return code;
+}
