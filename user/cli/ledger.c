@@ -29,7 +29,8 @@ struct walk {
 /* ---- the pin: whose fleet id the entries are signed for ---- */
 
 /* Zeros where no authority was pinned (code mode). -EBADMSG: a pin that is damaged. */
-static int read_fleet(int dir, uint8_t ret_fleet[static PPN_HASH_LEN], uint8_t ret_pin[static PPN_HASH_LEN])
+static int read_fleet(int dir, uint8_t ret_fleet[static PPN_HASH_LEN],
+		      uint8_t ret_pin[static PPN_HASH_LEN])
 {
 	_cleanup_free_ uint8_t *text = NULL, *bytes = malloc(PPN_ARMOR_MAX);
 	struct ppn_trust trust;
@@ -43,9 +44,11 @@ static int read_fleet(int dir, uint8_t ret_fleet[static PPN_HASH_LEN], uint8_t r
 		return err == -ENOENT ? 0 : err;
 	if (!bytes)
 		return -ENOMEM;
-	if (ppn_armor_read((char *)text, len, PPN_ARMOR_AUTHORITY, bytes, PPN_ARMOR_MAX, &n) != PPN_CHECK_OK ||
+	if (ppn_armor_read((char *)text, len, PPN_ARMOR_AUTHORITY, bytes, PPN_ARMOR_MAX, &n) !=
+		    PPN_CHECK_OK ||
 	    n < 1 ||
-	    ppn_trust_chain(&trust, (struct ppn_bytes){ bytes + 1, n - 1 }, bytes[0], NULL, NULL) != PPN_CHECK_OK)
+	    ppn_trust_chain(&trust, (struct ppn_bytes){ bytes + 1, n - 1 }, bytes[0], NULL, NULL) !=
+		    PPN_CHECK_OK)
 		return -EBADMSG;
 	memcpy(ret_fleet, trust.newest.fleet, PPN_HASH_LEN);
 	memcpy(ret_pin, trust.pin, PPN_HASH_LEN);
@@ -74,15 +77,17 @@ static int show_entry(void *arg, const struct ppn_entry *entry)
 	if (!walk->show)
 		return 0;
 	if (ppn_entry_text(line, sizeof(line), entry) < 0)
-		snprintf(line, sizeof(line), "%" PRIu64 " entry of type %u", entry->index, entry->type);
+		snprintf(line, sizeof(line), "%" PRIu64 " entry of type %u", entry->index,
+			 entry->type);
 	if (!walk->entries) {
 		puts(line);
 		return 0;
 	}
-	(void)json_array_append_new(walk->entries,
-				    json_pack("{s:I, s:I, s:i, s:s?, s:s, s:s}", "index", (json_int_t)entry->index,
-					      "time_ms", (json_int_t)entry->time_ms, "number", (int)entry->type, "type",
-					      type, "text", line, "hash", ppn_hex(hash, entry->hash, PPN_HASH_LEN)));
+	(void)json_array_append_new(
+		walk->entries,
+		json_pack("{s:I, s:I, s:i, s:s?, s:s, s:s}", "index", (json_int_t)entry->index,
+			  "time_ms", (json_int_t)entry->time_ms, "number", (int)entry->type, "type",
+			  type, "text", line, "hash", ppn_hex(hash, entry->hash, PPN_HASH_LEN)));
 	return 0;
 }
 
@@ -102,14 +107,16 @@ static void show_progress(void *arg, uint64_t done, uint64_t total)
 static enum ppn_exit fail(const struct cli *cli, int err, const char *why)
 {
 	if (err == -ENOENT)
-		return cli_error(cli, PPN_EXIT_FAILURE, "%s holds no ledger (a cloud node keeps it in memory)",
+		return cli_error(cli, PPN_EXIT_FAILURE,
+				 "%s holds no ledger (a cloud node keeps it in memory)",
 				 cli->state_dir);
 	if (err == -EBADMSG)
 		return cli_error(cli, PPN_EXIT_VERIFY, "the ledger does not verify: %s", why);
 	return cli_error(cli, PPN_EXIT_FAILURE, "%s: %s", cli->state_dir, strerror(-err));
 }
 
-static enum ppn_exit report(const struct cli *cli, struct walk *walk, const struct ppn_ledger_head *head)
+static enum ppn_exit report(const struct cli *cli, struct walk *walk,
+			    const struct ppn_ledger_head *head)
 {
 	char hash[2 * PPN_HASH_LEN + 1], label[10];
 
@@ -123,14 +130,17 @@ static enum ppn_exit report(const struct cli *cli, struct walk *walk, const stru
 			(void)json_object_set(object, "entries", walk->entries);
 		cli_print(object);
 	} else if (!walk->show) {
-		printf("%" PRIu64 " entries of node %s verified, last %s\n", head->size, label, hash);
+		printf("%" PRIu64 " entries of node %s verified, last %s\n", head->size, label,
+		       hash);
 	}
 	return PPN_EXIT_OK;
 }
 
 static enum ppn_exit run(const struct cli *cli, bool show)
 {
-	struct walk walk = { .cli = cli, .show = show, .progress = !show && isatty(STDERR_FILENO), .percent = -1 };
+	struct walk walk = {
+		.cli = cli, .show = show, .progress = !show && isatty(STDERR_FILENO), .percent = -1
+	};
 	_cleanup_close_ int dir = open(cli->state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	uint8_t fleet[PPN_HASH_LEN], pin[PPN_HASH_LEN];
 	struct ppn_ledger_head head;
@@ -151,8 +161,8 @@ static enum ppn_exit run(const struct cli *cli, bool show)
 	if (!ppn_equal(pin, walk.genesis.pin, sizeof(pin)))
 		return fail(cli, -EBADMSG, PIN_FILE " is not what entry 0 pinned");
 	walk.entries = show && cli->json ? json_array() : NULL;
-	err = ppn_ledger_walk(dir, fleet, show ? NULL : walk.genesis.identity, show_entry, show_progress, &walk, &head,
-			      why);
+	err = ppn_ledger_walk(dir, fleet, show ? NULL : walk.genesis.identity, show_entry,
+			      show_progress, &walk, &head, why);
 	code = err ? fail(cli, err, why) : report(cli, &walk, &head);
 	json_decref(walk.entries);
 	return code;

@@ -99,7 +99,8 @@ void cli_print(json_t *object)
 	if (object) {
 		(void)json_object_del(object, "exit");
 		(void)json_object_set_new(object, "schema", json_integer(PPN_CTL_SCHEMA));
-		(void)json_dumpf(object, stdout, isatty(STDOUT_FILENO) ? JSON_INDENT(2) : JSON_COMPACT);
+		(void)json_dumpf(object, stdout,
+				 isatty(STDOUT_FILENO) ? JSON_INDENT(2) : JSON_COMPACT);
 		putchar('\n');
 	}
 	json_decref(object);
@@ -201,7 +202,8 @@ int main(int argc, char **argv)
 	cli.argc--;
 	cli.argv++;
 	if (verb->destructive && !confirmed(&cli, verb))
-		return cli_error(&cli, PPN_EXIT_USAGE, "%s changes what this machine lets in: say --yes", verb->name);
+		return cli_error(&cli, PPN_EXIT_USAGE,
+				 "%s changes what this machine lets in: say --yes", verb->name);
 	if (ppn_crypto_init())
 		return cli_error(&cli, PPN_EXIT_FAILURE, "libsodium does not start");
 	return verb->run(&cli);

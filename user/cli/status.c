@@ -53,7 +53,8 @@ static void print_state(const json_t *status)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		if (strcmp(rows[i].state, state) == 0)
 			words = rows[i].words;
-	printf("state      %-16s %s, since %s\n", state, words, since(cli_number(status, "since_s"), age));
+	printf("state      %-16s %s, since %s\n", state, words,
+	       since(cli_number(status, "since_s"), age));
 	if (*cli_text(status, "why"))
 		printf("           %s\n", cli_text(status, "why"));
 	printf("node       %-16s %s\n", cli_text(status, "node"), cli_text(status, "address"));
@@ -67,14 +68,17 @@ static void print_seal(const json_t *seal)
 	char dropped[32], passed[32];
 	size_t i;
 
-	printf("seal       %s, %s %s, %s passed\n", observe ? "OBSERVES (ppn seal --yes)" : "enforces",
-	       grouped(cli_number(seal, "dropped"), dropped), observe ? "would be dropped" : "dropped",
+	printf("seal       %s, %s %s, %s passed\n",
+	       observe ? "OBSERVES (ppn seal --yes)" : "enforces",
+	       grouped(cli_number(seal, "dropped"), dropped),
+	       observe ? "would be dropped" : "dropped",
 	       grouped(cli_number(seal, "passed"), passed));
 	json_array_foreach(list, i, interface) {
 		const char *why = cli_text(interface, "why"), *hold = cli_text(interface, "hold");
 
 		printf("           %-16s %s%s%s%s\n", cli_text(interface, "name"),
-		       strcmp(hold, "none") == 0 ? "NOT SEALED" : hold, *why ? " (" : "", why, *why ? ")" : "");
+		       strcmp(hold, "none") == 0 ? "NOT SEALED" : hold, *why ? " (" : "", why,
+		       *why ? ")" : "");
 	}
 	if (json_array_size(list) == 0)
 		printf("           no external interface\n");
@@ -87,15 +91,18 @@ static void print_seal(const json_t *seal)
 
 static void print_claim(const json_t *claim, const json_t *discovery)
 {
-	printf("claim      port %-11lld %s%s%s\n", (long long)cli_number(claim, "port"), cli_text(claim, "endpoint"),
-	       *cli_text(claim, "why") ? ": " : "", cli_text(claim, "why"));
+	printf("claim      port %-11lld %s%s%s\n", (long long)cli_number(claim, "port"),
+	       cli_text(claim, "endpoint"), *cli_text(claim, "why") ? ": " : "",
+	       cli_text(claim, "why"));
 	if (*cli_text(discovery, "authority"))
-		printf("authority  %-16s beacon of %s\n", cli_text(discovery, "authority"), cli_text(discovery, "last"));
+		printf("authority  %-16s beacon of %s\n", cli_text(discovery, "authority"),
+		       cli_text(discovery, "last"));
 }
 
 static void print_mesh(const json_t *status)
 {
-	const json_t *mesh = json_object_get(status, "mesh"), *roster = json_object_get(status, "roster");
+	const json_t *mesh = json_object_get(status, "mesh"),
+		     *roster = json_object_get(status, "roster");
 	const char *why = cli_text(mesh, "why");
 
 	printf("mesh       %-16s %s%s%s, %lld peers\n", cli_text(mesh, "device"),
@@ -103,7 +110,8 @@ static void print_mesh(const json_t *status)
 	       *why ? why : cli_text(mesh, "backend"), (long long)cli_number(mesh, "peers"));
 	if (json_is_object(roster))
 		printf("roster     epoch %-10lld %lld members, this is number %lld\n",
-		       (long long)cli_number(roster, "epoch"), (long long)cli_number(roster, "members"),
+		       (long long)cli_number(roster, "epoch"),
+		       (long long)cli_number(roster, "members"),
 		       (long long)cli_number(status, "number"));
 }
 
@@ -116,7 +124,8 @@ static void print_slots(const json_t *status)
 		const json_t *last = json_array_get(json_object_get(slot, "results"), 0);
 
 		printf("seat       %-16s next seq %lld of %lld", cli_text(slot, "address"),
-		       (long long)cli_number(slot, "seq_next"), (long long)cli_number(slot, "seq_limit"));
+		       (long long)cli_number(slot, "seq_next"),
+		       (long long)cli_number(slot, "seq_limit"));
 		if (last)
 			printf(", last: %s, %s", cli_text(last, "op"), cli_text(last, "result"));
 		putchar('\n');
@@ -133,11 +142,13 @@ enum ppn_exit cli_status(const struct cli *cli)
 	status = ppn_ctl_ask(path, json_pack("{s:s}", "verb", "status"), NULL, NULL, &code);
 	if (!status && cli->json) {
 		cli_print(json_pack("{s:b, s:n, s:s}", "running", 0, "state", "error",
-				    code == PPN_EXIT_NO_DAEMON ? "ppnd is not running" : "no answer from ppnd"));
+				    code == PPN_EXIT_NO_DAEMON ? "ppnd is not running" :
+								 "no answer from ppnd"));
 		return code;
 	}
 	if (!status)
-		return cli_error(cli, code, "ppnd is not running; a seal that was on stays on (bpftool net)");
+		return cli_error(cli, code,
+				 "ppnd is not running; a seal that was on stays on (bpftool net)");
 	if (cli->json) {
 		cli_print(status);
 		return code;
@@ -147,7 +158,8 @@ enum ppn_exit cli_status(const struct cli *cli)
 	print_claim(json_object_get(status, "claim"), json_object_get(status, "discovery"));
 	print_mesh(status);
 	print_slots(status);
-	printf("ledger     %s entries\n", grouped(cli_number(json_object_get(status, "ledger"), "size"), size));
+	printf("ledger     %s entries\n",
+	       grouped(cli_number(json_object_get(status, "ledger"), "size"), size));
 	json_decref(status);
 	return code;
 }

@@ -31,12 +31,14 @@ static long seconds(const char *text)
 
 	errno = 0;
 	value = strtol(text, &end, 10);
-	if (errno || end == text || (*end && strcmp(end, "s") != 0) || value < 0 || value > WAIT_MAX_S)
+	if (errno || end == text || (*end && strcmp(end, "s") != 0) || value < 0 ||
+	    value > WAIT_MAX_S)
 		return -1;
 	return value;
 }
 
-static json_t *ask_until(const char *path, const char *state, uint64_t deadline, enum ppn_exit *ret_exit)
+static json_t *ask_until(const char *path, const char *state, uint64_t deadline,
+			 enum ppn_exit *ret_exit)
 {
 	const struct timespec pause = { .tv_nsec = LOOK_AGAIN_MS * 1000000L };
 
@@ -44,8 +46,8 @@ static json_t *ask_until(const char *path, const char *state, uint64_t deadline,
 		uint64_t now = now_ms();
 		json_int_t left = deadline > now ? (json_int_t)((deadline - now + 999) / 1000) : 0;
 		json_t *answer = ppn_ctl_ask(path,
-					     json_pack("{s:s, s:s, s:I}", "verb", "wait", "state", state,
-						       "timeout_s", left),
+					     json_pack("{s:s, s:s, s:I}", "verb", "wait", "state",
+						       state, "timeout_s", left),
 					     NULL, NULL, ret_exit);
 
 		/* It is not there, or was just restarted. */
@@ -66,7 +68,8 @@ enum ppn_exit cli_wait(const struct cli *cli)
 	char path[256];
 
 	if (cli->argc != 1 || timeout < 0)
-		return cli_error(cli, PPN_EXIT_USAGE, "ppn wait STATE [--timeout SECONDS, at most %d]", WAIT_MAX_S);
+		return cli_error(cli, PPN_EXIT_USAGE,
+				 "ppn wait STATE [--timeout SECONDS, at most %d]", WAIT_MAX_S);
 	snprintf(path, sizeof(path), "%s/%s", cli->run_dir, PPN_CTL_SOCKET);
 	answer = ask_until(path, cli->argv[0], now_ms() + (uint64_t)timeout * 1000, &code);
 	if (!answer)
@@ -114,10 +117,12 @@ enum ppn_exit cli_version(const struct cli *cli)
 	snprintf(path, sizeof(path), "%s/%s", cli->run_dir, PPN_CTL_SOCKET);
 	answer = ppn_ctl_ask(path, json_pack("{s:s}", "verb", "version"), NULL, NULL, &code);
 	if (cli->json)
-		cli_print(json_pack("{s:s, s:o}", "ppn", PPN_VERSION, "ppnd",
-				    answer ? json_string(cli_text(answer, "version")) : json_null()));
+		cli_print(
+			json_pack("{s:s, s:o}", "ppn", PPN_VERSION, "ppnd",
+				  answer ? json_string(cli_text(answer, "version")) : json_null()));
 	else
-		printf("ppn   %s\nppnd  %s\n", PPN_VERSION, answer ? cli_text(answer, "version") : "not running");
+		printf("ppn   %s\nppnd  %s\n", PPN_VERSION,
+		       answer ? cli_text(answer, "version") : "not running");
 	json_decref(answer);
 	return PPN_EXIT_OK;
 }
@@ -129,13 +134,15 @@ static void print_peer(const json_t *peer)
 	char from[64] = "-", seen[32] = "never";
 
 	if (json_is_object(endpoint))
-		snprintf(from, sizeof(from), strchr(cli_text(endpoint, "address"), ':') ? "[%s]:%lld" : "%s:%lld",
+		snprintf(from, sizeof(from),
+			 strchr(cli_text(endpoint, "address"), ':') ? "[%s]:%lld" : "%s:%lld",
 			 cli_text(endpoint, "address"), (long long)cli_number(endpoint, "port"));
 	if (json_is_integer(age))
 		snprintf(seen, sizeof(seen), "%lld s ago", (long long)json_integer_value(age));
-	printf("%-10s %-16s %-8lld %-40s %-44s %-12s %lld/%lld\n", cli_text(peer, "node"), cli_text(peer, "name"),
-	       (long long)cli_number(peer, "number"), cli_text(peer, "address"), from, seen,
-	       (long long)cli_number(peer, "rx"), (long long)cli_number(peer, "tx"));
+	printf("%-10s %-16s %-8lld %-40s %-44s %-12s %lld/%lld\n", cli_text(peer, "node"),
+	       cli_text(peer, "name"), (long long)cli_number(peer, "number"),
+	       cli_text(peer, "address"), from, seen, (long long)cli_number(peer, "rx"),
+	       (long long)cli_number(peer, "tx"));
 }
 
 enum ppn_exit cli_peers(const struct cli *cli)
@@ -150,8 +157,8 @@ enum ppn_exit cli_peers(const struct cli *cli)
 		cli_print(answer);
 		return code;
 	}
-	printf("%-10s %-16s %-8s %-40s %-44s %-12s %s\n", "NODE", "NAME", "NUMBER", "ADDRESS", "ENDPOINT", "HANDSHAKE",
-	       "RX/TX");
+	printf("%-10s %-16s %-8s %-40s %-44s %-12s %s\n", "NODE", "NAME", "NUMBER", "ADDRESS",
+	       "ENDPOINT", "HANDSHAKE", "RX/TX");
 	json_array_foreach(json_object_get(answer, "peers"), i, peer)
 		print_peer(peer);
 	json_decref(answer);

@@ -95,7 +95,8 @@ static size_t write_bound(uint8_t ret_file[static BOUND_MAX], const struct ppnd_
 }
 
 /* Is this file the one that the ledger's last claim names? */
-static bool is_in_force(const struct ppnd_state *state, struct ppnd_bound *ret_bound, const char *name)
+static bool is_in_force(const struct ppnd_state *state, struct ppnd_bound *ret_bound,
+			const char *name)
 {
 	uint8_t hash[PPN_HASH_LEN];
 
@@ -132,7 +133,8 @@ static int open_bound(struct ppnd_state *state)
 		if (!err)
 			err = ppnd_pin_claimed(state);
 	} else {
-		ppnd_state_damage(state, "the ledger has a claim, and %s is missing or not its own", BOUND);
+		ppnd_state_damage(state, "the ledger has a claim, and %s is missing or not its own",
+				  BOUND);
 		return 0;
 	}
 	if (err)
@@ -189,7 +191,8 @@ static bool is_expected(const struct ppnd_state *state, const struct stored *sto
 	uint8_t hash[PPN_HASH_LEN];
 
 	if (!ppn_is_zero(state->fold.roster.hash, PPN_HASH_LEN))
-		return ppn_equal(stored->roster.version.hash, state->fold.roster.hash, PPN_HASH_LEN);
+		return ppn_equal(stored->roster.version.hash, state->fold.roster.hash,
+				 PPN_HASH_LEN);
 	ppn_hash(hash, stored->data, stored->len);
 	return ppn_equal(hash, state->bound.claim.roster_hash, PPN_HASH_LEN);
 }
@@ -207,7 +210,8 @@ static bool load_stored(const struct ppnd_state *state, const char *name, struct
 	return false;
 }
 
-static void set_roster(struct ppnd_state *state, uint8_t *bundle, size_t len, struct ppn_roster *roster)
+static void set_roster(struct ppnd_state *state, uint8_t *bundle, size_t len,
+		       struct ppn_roster *roster)
 {
 	free((uint8_t *)state->bundle.data);
 	ppn_roster_free(&state->roster);
@@ -260,7 +264,8 @@ static int write_new(const struct ppnd_state *state, const struct ppnd_offer *of
 
 	ppn_hash(ret_hash, file, len);
 	if (state->dir >= 0)
-		err = ppn_file_write(state->dir, ROSTER_NEW, 0600, offer->bundle.data, offer->bundle.len);
+		err = ppn_file_write(state->dir, ROSTER_NEW, 0600, offer->bundle.data,
+				     offer->bundle.len);
 	if (!err && state->dir >= 0)
 		err = ppn_file_write(state->dir, BOUND_NEW, 0600, file, len);
 	ppn_wipe(file, sizeof(file));
@@ -277,7 +282,8 @@ static int append_bound(struct ppnd_state *state, const struct ppnd_offer *offer
 	memcpy(entry.claim, offer->bound.claim_hash, sizeof(entry.claim));
 	memcpy(payload, &entry, sizeof(entry));
 	memcpy(payload + sizeof(entry), offer->object.data, offer->object.len);
-	return ppnd_state_append(state, PPN_ENTRY_BOUND, payload, sizeof(entry) + offer->object.len, true);
+	return ppnd_state_append(state, PPN_ENTRY_BOUND, payload, sizeof(entry) + offer->object.len,
+				 true);
 }
 
 /* Only what no ledger entry names may go: after an error that leaves it open, a start decides. */
@@ -286,7 +292,8 @@ static void drop_new(struct ppnd_state *state)
 	if (state->dir < 0 || state->broken)
 		return;
 	if (ppn_file_remove(state->dir, BOUND_NEW) || ppn_file_remove(state->dir, ROSTER_NEW))
-		ppn_log(LOG_WARNING, "files of a claim that was not committed stay; the next start drops them");
+		ppn_log(LOG_WARNING,
+			"files of a claim that was not committed stay; the next start drops them");
 }
 
 static int publish(const struct ppnd_state *state)
@@ -325,7 +332,8 @@ int ppnd_state_commit(struct ppnd_state *state, struct ppnd_offer *offer)
 	}
 	err = publish(state);
 	if (err)
-		ppn_log_errno(LOG_ERR, err, "the claim is in the ledger; the next start renames its files");
+		ppn_log_errno(LOG_ERR, err,
+			      "the claim is in the ledger; the next start renames its files");
 	state->bound = offer->bound;
 	state->is_bound = true;
 	state->discharged = false;
@@ -359,14 +367,17 @@ int ppnd_state_roster(struct ppnd_state *state, struct ppn_bytes bundle, struct 
 	if (state->dir >= 0)
 		err = ppn_file_rename(state->dir, ROSTER_NEW, ROSTER);
 	if (err)
-		ppn_log_errno(LOG_ERR, err, "the roster is in the ledger; the next start renames its file");
+		ppn_log_errno(LOG_ERR, err,
+			      "the roster is in the ledger; the next start renames its file");
 	set_roster(state, TAKE_PTR(copy), bundle.len, roster);
 	return 0;
 }
 
 int ppnd_state_forget(struct ppnd_state *state)
 {
-	static const char *const names[] = { BOUND, BOUND_NEW, ROSTER, ROSTER_NEW, "seats", "slots" };
+	static const char *const names[] = {
+		BOUND, BOUND_NEW, ROSTER, ROSTER_NEW, "seats", "slots"
+	};
 	int err = 0;
 
 	ppn_wipe(&state->bound, sizeof(state->bound));

@@ -15,7 +15,8 @@ static const struct op {
 	[PPN_OP_PING] = { .admitted = PPN_RESULT_ACTED },
 	[PPN_OP_ISOLATE] = { .event = PPN_EVENT_ISOLATE, .admitted = PPN_RESULT_FAILED },
 	[PPN_OP_RELEASE] = { .event = PPN_EVENT_RELEASE, .admitted = PPN_RESULT_FAILED },
-	[PPN_OP_REPORT] = { .admitted = PPN_RESULT_ACTED }, /* the datagram that follows each result is it */
+	[PPN_OP_REPORT] = { .admitted =
+				    PPN_RESULT_ACTED }, /* the datagram that follows each result is it */
 	[PPN_OP_LOCATE] = { .admitted = PPN_RESULT_UNSUPPORTED },
 	[PPN_OP_ROTATE] = { .admitted = PPN_RESULT_UNSUPPORTED },
 	[PPN_OP_RESYNC] = { .admitted = PPN_RESULT_UNSUPPORTED },
@@ -24,7 +25,8 @@ static const struct op {
 
 static void push_result(struct ppnd_slot *slot, const struct ppn_entry_command *entry)
 {
-	memmove(&slot->results[1], &slot->results[0], sizeof(slot->results) - sizeof(slot->results[0]));
+	memmove(&slot->results[1], &slot->results[0],
+		sizeof(slot->results) - sizeof(slot->results[0]));
 	slot->results[0] = (struct ppn_result){
 		.seq = entry->seq,
 		.op = entry->op,
@@ -50,7 +52,8 @@ static void acted(struct ppnd *ppnd, struct ppnd_slot *slot, struct ppn_entry_co
 
 static void admitted(struct ppnd *ppnd, struct ppnd_slot *slot, struct ppn_entry_command *entry)
 {
-	enum ppn_result_code code = entry->op < _PPN_OP_MAX ? ops[entry->op].admitted : PPN_RESULT_NONE;
+	enum ppn_result_code code = entry->op < _PPN_OP_MAX ? ops[entry->op].admitted :
+							      PPN_RESULT_NONE;
 	int err;
 
 	if (code == PPN_RESULT_NONE)
@@ -58,7 +61,8 @@ static void admitted(struct ppnd *ppnd, struct ppnd_slot *slot, struct ppn_entry
 	entry->code = htobe16(code);
 	err = ppnd_state_append(&ppnd->state, PPN_ENTRY_COMMAND, entry, sizeof(*entry), false);
 	if (err) {
-		ppn_log_errno(LOG_ERR, err, "%s, seq %u: not acknowledged, the ledger has no room for it",
+		ppn_log_errno(LOG_ERR, err,
+			      "%s, seq %u: not acknowledged, the ledger has no room for it",
 			      ppn_op_text(entry->op), be32toh(entry->seq));
 		entry->code = htobe16(PPN_RESULT_FAILED);
 	}
@@ -74,12 +78,14 @@ static void above(struct ppnd *ppnd, const struct ppn_frame_event *event)
 	if (!err)
 		err = ppn_datapath_frame_again(ppnd->dp, event->slot, &event->frame);
 	if (err)
-		ppn_log_errno(LOG_ERR, err, "a frame of seq %u, above the reserved numbers", event->seq);
+		ppn_log_errno(LOG_ERR, err, "a frame of seq %u, above the reserved numbers",
+			      event->seq);
 }
 
 void ppnd_command_frame(struct ppnd *ppnd, const struct ppn_frame_event *event)
 {
-	struct ppn_entry_command entry = { .seq = htobe32(event->seq), .op = event->frame.op,
+	struct ppn_entry_command entry = { .seq = htobe32(event->seq),
+					   .op = event->frame.op,
 					   .arg = event->frame.arg };
 	struct ppnd_slot *slot;
 	int err;
@@ -117,7 +123,8 @@ static void guess_seat(const struct ppnd *ppnd, const struct ppn_command *comman
 	for (int i = 0; i < PPN_SEATS_MAX; i++) {
 		const struct ppn_window *window = &command->window[i];
 
-		if (!ppnd->slot[i].open || window->generation != ppnd->slot[i].generation || !window->last_state)
+		if (!ppnd->slot[i].open || window->generation != ppnd->slot[i].generation ||
+		    !window->last_state)
 			continue;
 		if (found >= 0)
 			return;
@@ -148,6 +155,7 @@ void ppnd_command_reconcile(struct ppnd *ppnd)
 		return;
 	entry.op = command.isolated ? PPN_OP_ISOLATE : PPN_OP_RELEASE;
 	guess_seat(ppnd, &command, &entry);
-	ppn_log(LOG_NOTICE, "the kernel obeyed %s while ppnd was not there: appending it", ppn_op_text(entry.op));
+	ppn_log(LOG_NOTICE, "the kernel obeyed %s while ppnd was not there: appending it",
+		ppn_op_text(entry.op));
 	(void)ppnd->happen(ppnd, ops[entry.op].event, &detail);
 }

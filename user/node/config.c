@@ -131,16 +131,16 @@ static int take_prefix(struct ppn_open_port *ret_row, const char *text, char ret
 
 /* ---- keys ---- */
 
-#define WORD_SETTER(name, field, words)                                                           \
+#define WORD_SETTER(name, field, words)                                                          \
 	static int name(void *arg, const char *key, const char *value, char ret_why[static 160]) \
-	{                                                                                         \
-		struct ppnd_config *config = arg;                                                 \
-		int number, err = take_word(&number, words, COUNT(words), value, ret_why);        \
-                                                                                                  \
-		(void)key;                                                                        \
-		if (!err)                                                                         \
-			config->field = number;                                                   \
-		return err;                                                                       \
+	{                                                                                        \
+		struct ppnd_config *config = arg;                                                \
+		int number, err = take_word(&number, words, COUNT(words), value, ret_why);       \
+                                                                                                 \
+		(void)key;                                                                       \
+		if (!err)                                                                        \
+			config->field = number;                                                  \
+		return err;                                                                      \
 	}
 WORD_SETTER(set_posture, posture, posture_words)
 WORD_SETTER(set_backend, backend, backend_words)
@@ -174,7 +174,8 @@ static int set_window(void *arg, const char *key, const char *value, char ret_wh
 			   PPND_WINDOW_MAX_S, ret_why);
 }
 
-static int set_wireguard_port(void *arg, const char *key, const char *value, char ret_why[static 160])
+static int set_wireguard_port(void *arg, const char *key, const char *value,
+			      char ret_why[static 160])
 {
 	(void)key;
 	return take_port(&((struct ppnd_config *)arg)->wireguard_port, value, ret_why);
@@ -205,8 +206,9 @@ static int set_stealth(void *arg, const char *key, const char *value, char ret_w
 	(void)key;
 	if (strcmp(value, "no") == 0)
 		return 0;
-	snprintf(ret_why, 160, "only `no` in this version: an unbound node's claim port answers "
-			       "without a knock");
+	snprintf(ret_why, 160,
+		 "only `no` in this version: an unbound node's claim port answers "
+		 "without a knock");
 	return -EINVAL;
 }
 

@@ -16,10 +16,10 @@
 #include "kernel/wireguard.h"
 
 enum ppnd_config_limit {
-	PPND_EXTERNAL_MAX = 32,	 /* patterns of `external` */
+	PPND_EXTERNAL_MAX = 32, /* patterns of `external` */
 	PPND_PATTERN_LEN = 64,
-	PPND_RESCUE_MAX = 32,	 /* prefixes over all [rescue] lines */
-	PPND_UNDERLAY_MAX = 32,	 /* lines of [underlay] */
+	PPND_RESCUE_MAX = 32, /* prefixes over all [rescue] lines */
+	PPND_UNDERLAY_MAX = 32, /* lines of [underlay] */
 	PPND_WINDOW_MAX_S = 3600,
 };
 

@@ -61,10 +61,12 @@ static void wait_gone(void *arg, struct ppn_ctl_call *call)
 	drop_waiter(waiter);
 }
 
-static void add_waiter(struct ppnd *ppnd, struct ppn_ctl_call *call, enum ppn_state state, int timeout_s)
+static void add_waiter(struct ppnd *ppnd, struct ppn_ctl_call *call, enum ppn_state state,
+		       int timeout_s)
 {
 	const struct timeval after = { .tv_sec = timeout_s };
-	struct waiter *waiter = ppnd->ctl->n_waiters < WAITERS_MAX ? calloc(1, sizeof(*waiter)) : NULL;
+	struct waiter *waiter = ppnd->ctl->n_waiters < WAITERS_MAX ? calloc(1, sizeof(*waiter)) :
+								     NULL;
 
 	if (waiter)
 		waiter->timer = evtimer_new(ppnd->base, wait_over, waiter);
@@ -99,7 +101,8 @@ static void verb_wait(struct ppnd *ppnd, struct ppn_ctl_call *call, json_t *requ
 
 	(void)uid;
 	if (state < 0 || seconds < 0 || seconds > WAIT_MAX_S)
-		ppn_ctl_error(call, PPN_EXIT_USAGE, "wait wants a state and timeout_s, 0 to %d", WAIT_MAX_S);
+		ppn_ctl_error(call, PPN_EXIT_USAGE, "wait wants a state and timeout_s, 0 to %d",
+			      WAIT_MAX_S);
 	else if ((int)ppnd->genesis.state == state)
 		ppn_ctl_answer(call, PPN_EXIT_OK, ppnd_status_json(ppnd));
 	else
@@ -133,7 +136,8 @@ static void verb_status(struct ppnd *ppnd, struct ppn_ctl_call *call, json_t *re
 {
 	(void)request;
 	(void)uid;
-	ppn_ctl_answer(call, degraded(ppnd) ? PPN_EXIT_SEAL_DEGRADED : PPN_EXIT_OK, ppnd_status_json(ppnd));
+	ppn_ctl_answer(call, degraded(ppnd) ? PPN_EXIT_SEAL_DEGRADED : PPN_EXIT_OK,
+		       ppnd_status_json(ppnd));
 }
 
 static void verb_version(struct ppnd *ppnd, struct ppn_ctl_call *call, json_t *request, uid_t uid)
@@ -145,7 +149,8 @@ static void verb_version(struct ppnd *ppnd, struct ppn_ctl_call *call, json_t *r
 }
 
 /* What an earlier packet brought is not in the last one. */
-static json_t *list_peers(const struct ppnd *ppnd, struct ppn_ctl_call *call, const struct ppn_wg_device *device)
+static json_t *list_peers(const struct ppnd *ppnd, struct ppn_ctl_call *call,
+			  const struct ppn_wg_device *device)
 {
 	json_t *list = json_array();
 
@@ -167,7 +172,8 @@ static void verb_peers(struct ppnd *ppnd, struct ppn_ctl_call *call, json_t *req
 	(void)request;
 	(void)uid;
 	if (!ppnd->state.is_bound) {
-		ppn_ctl_error(call, PPN_EXIT_NOT_CLAIMED, "this node is %s: a network of one has no peers",
+		ppn_ctl_error(call, PPN_EXIT_NOT_CLAIMED,
+			      "this node is %s: a network of one has no peers",
 			      ppn_state_text(ppnd->genesis.state));
 		return;
 	}
@@ -177,7 +183,8 @@ static void verb_peers(struct ppnd *ppnd, struct ppn_ctl_call *call, json_t *req
 			      ppnd->mesh.shown[0] ? ppnd->mesh.shown : strerror(-err));
 		return;
 	}
-	ppn_ctl_answer(call, PPN_EXIT_OK, json_pack("{s:o}", "peers", list_peers(ppnd, call, &device)));
+	ppn_ctl_answer(call, PPN_EXIT_OK,
+		       json_pack("{s:o}", "peers", list_peers(ppnd, call, &device)));
 	ppn_wg_device_free(&device);
 }
 
@@ -187,13 +194,16 @@ static void verb_seal(struct ppnd *ppnd, struct ppn_ctl_call *call, json_t *requ
 
 	(void)request;
 	if (ppnd->seal.forced) {
-		ppn_ctl_error(call, PPN_EXIT_REFUSED, "observing was asked for by %s: change it there, and restart ppnd",
-			      ppnd->observe_asked ? "--observe" : "[seal] mode of the configuration file");
+		ppn_ctl_error(call, PPN_EXIT_REFUSED,
+			      "observing was asked for by %s: change it there, and restart ppnd",
+			      ppnd->observe_asked ? "--observe" :
+						    "[seal] mode of the configuration file");
 		return;
 	}
 	err = ppnd_seal_observe(ppnd, false, uid);
 	if (err)
-		ppn_ctl_error(call, PPN_EXIT_FAILURE, "the seal does not enforce: %s", strerror(-err));
+		ppn_ctl_error(call, PPN_EXIT_FAILURE, "the seal does not enforce: %s",
+			      strerror(-err));
 	else if (ppnd_seal_observes(ppnd))
 		ppn_ctl_error(call, PPN_EXIT_REFUSED, "the fleet's roster says to observe");
 	else
@@ -212,7 +222,8 @@ static void verb_unseal(struct ppnd *ppnd, struct ppn_ctl_call *call, json_t *re
 	if (ppnd_seal_off(ppnd, why)) {
 		ppn_ctl_error(call, PPN_EXIT_FAILURE, "not all of the seal is off: %s", why);
 	} else {
-		ppn_log(LOG_WARNING, "unsealed by uid %u; ppnd ends, and seals again when it is started", uid);
+		ppn_log(LOG_WARNING,
+			"unsealed by uid %u; ppnd ends, and seals again when it is started", uid);
 		ppn_ctl_answer(call, PPN_EXIT_OK, NULL);
 	}
 	(void)event_base_loopexit(ppnd->base, &after);
@@ -227,7 +238,8 @@ static void verb_seat(struct ppnd *ppnd, struct ppn_ctl_call *call, json_t *requ
 
 	(void)uid;
 	if (!on || for_s < 1 || for_s > SEAT_FOR_MAX_S) {
-		ppn_ctl_error(call, PPN_EXIT_USAGE, "seat wants on, and for_s from 1 to %d", SEAT_FOR_MAX_S);
+		ppn_ctl_error(call, PPN_EXIT_USAGE, "seat wants on, and for_s from 1 to %d",
+			      SEAT_FOR_MAX_S);
 		return;
 	}
 	err = ppnd_seal_seat(ppnd, json_is_true(on) || json_integer_value(on), (unsigned int)for_s);
@@ -258,7 +270,8 @@ static const struct verb {
 #undef X
 };
 
-static void handle(void *arg, struct ppn_ctl_call *call, const char *verb, json_t *request, uid_t uid)
+static void handle(void *arg, struct ppn_ctl_call *call, const char *verb, json_t *request,
+		   uid_t uid)
 {
 	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
 		if (strcmp(verbs[i].text, verb) != 0)

@@ -176,7 +176,8 @@ static int carry_out(const struct run *run, uint32_t wanted)
 
 		if (!err)
 			continue;
-		ppn_log_errno(LOG_ERR, err, "%s, on: %s", actions[i].what, ppn_event_text(run->event));
+		ppn_log_errno(LOG_ERR, err, "%s, on: %s", actions[i].what,
+			      ppn_event_text(run->event));
 		if (actions[i].durable)
 			return err;
 	}
@@ -246,9 +247,12 @@ int ppnd_genesis_start(struct ppnd *ppnd)
 	ppnd->genesis.folded = ppn_ledger_genesis_state(&ppnd->state.fold);
 	ppnd->genesis.observe = ppnd->seal.observe;
 	if (ppnd->state.damaged) {
-		ppnd->genesis.isolated = ppn_datapath_command(ppnd->dp, &command) == 0 && command.isolated;
+		ppnd->genesis.isolated = ppn_datapath_command(ppnd->dp, &command) == 0 &&
+					 command.isolated;
 		ppn_log(LOG_CRIT, "damaged: %s; sealed, no frame is obeyed%s", ppnd->state.why,
-			ppnd_state_claimable(&ppnd->state) ? ", the pinned roots may claim it again" : "");
+			ppnd_state_claimable(&ppnd->state) ?
+				", the pinned roots may claim it again" :
+				"");
 	}
 	err = happen(ppnd, PPN_EVENT_START, NULL);
 	if (err)

@@ -20,8 +20,19 @@ struct options {
 	bool check_config;
 };
 
-enum option_id { OPT_CONFIG = 256, OPT_STATE, OPT_RUN, OPT_PIN_ROOT, OPT_WORKER, OPT_OBSERVE, OPT_CHECK,
-		 OPT_INVITE, OPT_DEBUG, OPT_VERSION, OPT_HELP };
+enum option_id {
+	OPT_CONFIG = 256,
+	OPT_STATE,
+	OPT_RUN,
+	OPT_PIN_ROOT,
+	OPT_WORKER,
+	OPT_OBSERVE,
+	OPT_CHECK,
+	OPT_INVITE,
+	OPT_DEBUG,
+	OPT_VERSION,
+	OPT_HELP
+};
 
 static const struct option long_options[] = {
 	{ "config", required_argument, NULL, OPT_CONFIG },

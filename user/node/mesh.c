@@ -75,7 +75,8 @@ static void fill_peer(const struct ppnd *ppnd, const struct ppn_member *member, 
 static int set_peers(struct ppnd *ppnd)
 {
 	const struct ppn_roster *roster = &ppnd->state.roster;
-	size_t max = ppnd->mesh.joined && ppnd->state.has_roster ? roster->n_members : 0, n = 0, changed = 0;
+	size_t max = ppnd->mesh.joined && ppnd->state.has_roster ? roster->n_members : 0, n = 0,
+	       changed = 0;
 	_cleanup_free_ struct ppn_wg_peer *peers = calloc(max + 1, sizeof(*peers));
 	const struct ppn_member *self;
 	int err;
@@ -85,13 +86,15 @@ static int set_peers(struct ppnd *ppnd)
 	self = max ? ppn_roster_identity(roster, ppnd->state.identity.key) : NULL;
 	for (size_t i = 0; i < max; i++)
 		if (&roster->members[i] != self)
-			fill_peer(ppnd, &roster->members[i], !reachable_from_afar(self), &peers[n++]);
+			fill_peer(ppnd, &roster->members[i], !reachable_from_afar(self),
+				  &peers[n++]);
 	err = ppn_wg_peers(ppnd->mesh.wg, peers, n, &changed);
 	if (err)
 		return err;
 	ppnd->mesh.n_peers = n;
 	if (changed)
-		ppn_log(LOG_INFO, "%s: %zu peers, %zu changed", ppnd->config.mesh_device, n, changed);
+		ppn_log(LOG_INFO, "%s: %zu peers, %zu changed", ppnd->config.mesh_device, n,
+			changed);
 	return 0;
 }
 
@@ -112,7 +115,8 @@ static int open_device(struct ppnd *ppnd)
 
 static int set_self(struct ppnd *ppnd)
 {
-	return ppn_wg_self(ppnd->mesh.wg, ppnd->state.identity.wg_secret, ppnd->config.wireguard_port);
+	return ppn_wg_self(ppnd->mesh.wg, ppnd->state.identity.wg_secret,
+			   ppnd->config.wireguard_port);
 }
 
 static int attach_program(struct ppnd *ppnd)
@@ -180,7 +184,8 @@ static void failed(struct ppnd *ppnd, const char *what, int err)
 	struct ppnd_mesh *mesh = &ppnd->mesh;
 	char words[PPN_WHY_LEN];
 
-	snprintf(words, sizeof(words), "%.24s: %.100s", what, mesh->why[0] ? mesh->why : strerror(-err));
+	snprintf(words, sizeof(words), "%.24s: %.100s", what,
+		 mesh->why[0] ? mesh->why : strerror(-err));
 	if (mesh->up || strcmp(words, mesh->shown) != 0)
 		ppn_log(LOG_ERR, "%s is not up: %s", ppnd->config.mesh_device, words);
 	snprintf(mesh->shown, sizeof(mesh->shown), "%s", words);

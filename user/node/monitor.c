@@ -28,7 +28,7 @@ enum {
 	BACKOFF_MIN_MS = 100,
 	BACKOFF_MAX_MS = 10000,
 	SETTLED_MS = 60000, /* a worker that lived this long starts the back-off over */
-	TURN_MAX = 32,	    /* packets handled before others have their turn */
+	TURN_MAX = 32, /* packets handled before others have their turn */
 	LOG_EVERY_MS = 1000,
 };
 
@@ -119,7 +119,8 @@ static void source_text(char *ret_text, size_t size, const struct ppn_worker_mes
 
 static int on_ticket(struct ppnd_monitor *m, const struct ppn_worker_message *message, int fd)
 {
-	struct ppn_worker_message reply = { .type = PPN_WORKER_TICKET_ANSWER, .conn = message->conn };
+	struct ppn_worker_message reply = { .type = PPN_WORKER_TICKET_ANSWER,
+					    .conn = message->conn };
 	const struct ppnd_state *state = &m->ppnd->state;
 	struct ppnd_ticket *ticket = free_ticket(m);
 
@@ -137,7 +138,8 @@ static int on_ticket(struct ppnd_monitor *m, const struct ppn_worker_message *me
 
 static int on_prove(struct ppnd_monitor *m, const struct ppn_worker_message *message, int fd)
 {
-	struct ppn_worker_message reply = { .type = PPN_WORKER_PROVE_ANSWER, .conn = message->conn };
+	struct ppn_worker_message reply = { .type = PPN_WORKER_PROVE_ANSWER,
+					    .conn = message->conn };
 	struct ppnd_ticket *ticket = find_ticket(m, message->conn);
 	uint8_t object[PPN_WORKER_NODE_MAX];
 	char why[PPN_WHY_LEN] = "the handshake took too long";
@@ -164,7 +166,8 @@ static int read_bundle(int fd, uint32_t len, uint8_t **ret_data)
 	size_t got = 0;
 
 	if (len == 0 || len > PPN_ROSTER_MAX || fcntl(fd, F_GET_SEALS) < 0 ||
-	    (fcntl(fd, F_GET_SEALS) & seals) != seals || fstat(fd, &st) < 0 || st.st_size != (off_t)len)
+	    (fcntl(fd, F_GET_SEALS) & seals) != seals || fstat(fd, &st) < 0 ||
+	    st.st_size != (off_t)len)
 		return -EPROTO;
 	data = malloc(len);
 	if (!data)
@@ -182,9 +185,11 @@ static int read_bundle(int fd, uint32_t len, uint8_t **ret_data)
 
 static int on_commit(struct ppnd_monitor *m, const struct ppn_worker_message *message, int fd)
 {
-	struct ppn_worker_message reply = { .type = PPN_WORKER_COMMIT_ANSWER, .conn = message->conn };
+	struct ppn_worker_message reply = { .type = PPN_WORKER_COMMIT_ANSWER,
+					    .conn = message->conn };
 	struct ppnd_ticket *ticket = find_ticket(m, message->conn);
-	bool wants = ticket && (ticket->purpose == PPN_PURPOSE_CLAIM || ticket->purpose == PPN_PURPOSE_ROSTER);
+	bool wants = ticket && (ticket->purpose == PPN_PURPOSE_CLAIM ||
+				ticket->purpose == PPN_PURPOSE_ROSTER);
 	_cleanup_free_ uint8_t *bundle = NULL;
 	struct ppnd_answer words = { 0 };
 	uint32_t len = message->commit.bundle_len;
@@ -199,8 +204,8 @@ static int on_commit(struct ppnd_monitor *m, const struct ppn_worker_message *me
 	if (ppnd_ticket_late(ticket, monotonic_ms())) {
 		ticket->state = PPND_TICKET_SPENT;
 		refused(m, ticket, "the claim came too late");
-	} else if (!ppnd_ticket_commit(m->ppnd, ticket, message, (struct ppn_bytes){ bundle, wants ? len : 0 },
-				       &words)) {
+	} else if (!ppnd_ticket_commit(m->ppnd, ticket, message,
+				       (struct ppn_bytes){ bundle, wants ? len : 0 }, &words)) {
 		refused(m, NULL, "by its commit");
 	}
 	reply.commit_answer.answer = (struct ppn_bytes){ words.bytes, words.len };
@@ -221,8 +226,8 @@ static int on_done(struct ppnd_monitor *m, const struct ppn_worker_message *mess
 
 static int dispatch(struct ppnd_monitor *m, size_t len, int fd)
 {
-	static int (*const on[_PPN_WORKER_TYPE_MAX])(struct ppnd_monitor *m,
-						     const struct ppn_worker_message *message, int fd) = {
+	static int (*const on[_PPN_WORKER_TYPE_MAX])(
+		struct ppnd_monitor * m, const struct ppn_worker_message *message, int fd) = {
 		[PPN_WORKER_TICKET] = on_ticket,
 		[PPN_WORKER_PROVE] = on_prove,
 		[PPN_WORKER_COMMIT] = on_commit,
@@ -277,8 +282,8 @@ static void let_go(struct ppnd_monitor *m)
 
 static void broken(struct ppnd_monitor *m, const char *what, int err)
 {
-	ppn_log(LOG_ERR, "claim worker %d: %s%s%s; starting another", (int)m->pid, what, err ? ": " : "",
-		err ? strerror(-err) : "");
+	ppn_log(LOG_ERR, "claim worker %d: %s%s%s; starting another", (int)m->pid, what,
+		err ? ": " : "", err ? strerror(-err) : "");
 	m->status.restarts++;
 	let_go(m);
 	schedule(m);
@@ -291,7 +296,8 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	for (int i = 0; i < TURN_MAX; i++) {
 		int passed = -1, err;
-		ssize_t len = ppn_packet_receive(fd, m->packet, sizeof(m->packet), &passed, MSG_DONTWAIT);
+		ssize_t len =
+			ppn_packet_receive(fd, m->packet, sizeof(m->packet), &passed, MSG_DONTWAIT);
 
 		if (len == -EAGAIN)
 			return;
@@ -339,7 +345,8 @@ static int start_worker(struct ppnd_monitor *m)
 	m->started_ms = monotonic_ms();
 	m->readable = event_new(m->ppnd->base, m->fd, EV_READ | EV_PERSIST, on_readable, m);
 	m->ended = event_new(m->ppnd->base, m->pidfd, EV_READ, on_ended, m);
-	if (m->readable && m->ended && event_add(m->readable, NULL) == 0 && event_add(m->ended, NULL) == 0)
+	if (m->readable && m->ended && event_add(m->readable, NULL) == 0 &&
+	    event_add(m->ended, NULL) == 0)
 		return 0;
 	let_go(m);
 	return -ENOMEM;
@@ -352,7 +359,8 @@ static void try_start(struct ppnd_monitor *m)
 	m->status.why[0] = '\0';
 	if (!err)
 		return;
-	snprintf(m->status.why, sizeof(m->status.why), "the claim worker does not start: %s", strerror(-err));
+	snprintf(m->status.why, sizeof(m->status.why), "the claim worker does not start: %s",
+		 strerror(-err));
 	ppn_log(LOG_ERR, "%s (user %s, program %s)", m->status.why, m->ppnd->config.worker_user,
 		m->ppnd->worker ? m->ppnd->worker : PPN_WORKER_PROGRAM);
 	schedule(m);
@@ -373,7 +381,8 @@ static int listen_on(uint16_t port)
 
 	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ||
 	    setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off)) < 0 ||
-	    bind(fd, (struct sockaddr *)&any, sizeof(any)) < 0 || listen(fd, PPN_CLAIM_CONNS_MAX) < 0)
+	    bind(fd, (struct sockaddr *)&any, sizeof(any)) < 0 ||
+	    listen(fd, PPN_CLAIM_CONNS_MAX) < 0)
 		return -errno;
 	return TAKE_FD(fd);
 }
@@ -404,7 +413,9 @@ int ppnd_monitor_start(struct ppnd *ppnd)
 	m = calloc(1, sizeof(*m));
 	if (!m)
 		return -ENOMEM;
-	*m = (struct ppnd_monitor){ .ppnd = ppnd, .fd = -1, .pidfd = -1, .backoff_ms = BACKOFF_MIN_MS };
+	*m = (struct ppnd_monitor){
+		.ppnd = ppnd, .fd = -1, .pidfd = -1, .backoff_ms = BACKOFF_MIN_MS
+	};
 	m->listen_fd = listen_on(ppnd->config.claim_port);
 	m->restart = evtimer_new(ppnd->base, on_restart, m);
 	if (m->listen_fd < 0 || !m->restart) {
@@ -443,7 +454,8 @@ void ppnd_monitor_status(const struct ppnd *ppnd, struct ppnd_monitor_status *re
 
 	memset(ret_status, 0, sizeof(*ret_status));
 	if (!m) {
-		snprintf(ret_status->why, sizeof(ret_status->why), "%s", why ? why : "not open yet");
+		snprintf(ret_status->why, sizeof(ret_status->why), "%s",
+			 why ? why : "not open yet");
 		return;
 	}
 	*ret_status = m->status;

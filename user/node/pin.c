@@ -90,7 +90,8 @@ static enum ppn_check split(struct operator_file *file, bool invite)
 }
 
 /* Text of an armoured file in memory. */
-static enum ppn_check parse(struct operator_file *ret_file, const char *text, size_t len, const char *kind)
+static enum ppn_check parse(struct operator_file *ret_file, const char *text, size_t len,
+			    const char *kind)
 {
 	struct operator_file file = { .bytes = malloc(PPN_ARMOR_MAX), .len = PPN_ARMOR_MAX };
 	enum ppn_check check;
@@ -116,7 +117,8 @@ static int read_source(struct operator_file *ret_file, const struct source *sour
 	int err = ppn_file_read(dir, source->path, PPN_ARMOR_MAX, source->secret, &text, &len);
 
 	if (err == -EPERM)
-		snprintf(ret_why, PPND_WHY_LEN, "%.80s can be read by others: chmod 600 it", source->path);
+		snprintf(ret_why, PPND_WHY_LEN, "%.80s can be read by others: chmod 600 it",
+			 source->path);
 	else if (err)
 		snprintf(ret_why, PPND_WHY_LEN, "%.80s: %s", source->path, strerror(-err));
 	if (err)
@@ -157,18 +159,21 @@ static int store_pin(const struct ppnd_state *state, const struct operator_file 
 		return -ENOMEM;
 	bytes[0] = file->n_chain;
 	memcpy(bytes + 1, file->chain.data, file->chain.len);
-	n = ppn_armor_write(text, PPN_ARMOR_MAX, PPN_ARMOR_AUTHORITY, (struct ppn_bytes){ bytes, len });
+	n = ppn_armor_write(text, PPN_ARMOR_MAX, PPN_ARMOR_AUTHORITY,
+			    (struct ppn_bytes){ bytes, len });
 	if (n < 0)
 		return n;
 	err = ppn_file_write(state->dir, PIN_FILE, 0600, text, n);
 	if (!err && file->has_invite)
-		err = ppn_file_write(state->dir, ENROL_FILE, 0600, &file->invite, sizeof(file->invite));
+		err = ppn_file_write(state->dir, ENROL_FILE, 0600, &file->invite,
+				     sizeof(file->invite));
 	else if (!err)
 		err = ppn_file_remove(state->dir, ENROL_FILE);
 	return err;
 }
 
-static int adopt_source(struct ppnd_state *state, const struct source *source, struct operator_file *file)
+static int adopt_source(struct ppnd_state *state, const struct source *source,
+			struct operator_file *file)
 {
 	int err = take_pin(state, file, source->path);
 
@@ -208,7 +213,8 @@ int ppnd_pin_first(struct ppnd_state *state, const struct ppnd_config *config,
 	state->why[0] = '\0';
 	if (config->posture != PPN_POSTURE_CLOUD)
 		return ppn_file_remove(state->dir, PIN_FILE);
-	ppnd_state_damage(state, "no invite and no %.60s/%s, and the cloud posture has no claim code",
+	ppnd_state_damage(state,
+			  "no invite and no %.60s/%s, and the cloud posture has no claim code",
 			  paths->conf_dir, PIN_FILE);
 	return 0;
 }
@@ -234,7 +240,8 @@ int ppnd_pin_later(struct ppnd_state *state)
 	err = ppn_file_read_exact(state->dir, ENROL_FILE, 1, &state->invite, sizeof(state->invite));
 	state->has_invite = !err;
 	if (err && err != -ENOENT)
-		ppn_log_errno(LOG_WARNING, err, "%s cannot be used: this node will be listed as a stranger",
+		ppn_log_errno(LOG_WARNING, err,
+			      "%s cannot be used: this node will be listed as a stranger",
 			      ENROL_FILE);
 	return 0;
 }

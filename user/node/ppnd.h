@@ -125,8 +125,10 @@ void ppnd_genesis_stop(struct ppnd *ppnd);
 /* seal.c: external interfaces and the policy map. */
 int ppnd_seal_start(struct ppnd *ppnd); /* before everything else: every external interface */
 int ppnd_seal_scan(struct ppnd *ppnd); /* again: those that came, went or were renamed */
-int ppnd_seal_column(struct ppnd *ppnd, enum ppn_state state); /* policy and open ports of a state */
-int ppnd_seal_observe(struct ppnd *ppnd, bool observe, uint32_t uid); /* ledger entry, then policy */
+int ppnd_seal_column(struct ppnd *ppnd,
+		     enum ppn_state state); /* policy and open ports of a state */
+int ppnd_seal_observe(struct ppnd *ppnd, bool observe,
+		      uint32_t uid); /* ledger entry, then policy */
 int ppnd_seal_seat(struct ppnd *ppnd, bool on, unsigned int for_s);
 int ppnd_seal_off(struct ppnd *ppnd, char ret_why[static PPN_WHY_LEN]);
 void ppnd_seal_stop(struct ppnd *ppnd);
@@ -136,7 +138,8 @@ bool ppnd_seal_observes(const struct ppnd *ppnd);
 enum ppn_hold ppnd_seal_weakest(const struct ppnd *ppnd);
 
 /* session.c: an established inbound TCP session that sealing would cut: its words, or -ENOENT. */
-int ppnd_session_find(struct ppn_link *link, const uint32_t *ifindex, size_t n, char ret_who[static PPN_WHY_LEN]);
+int ppnd_session_find(struct ppn_link *link, const uint32_t *ifindex, size_t n,
+		      char ret_who[static PPN_WHY_LEN]);
 
 /* mesh.c: ppn0, its addresses and peers. Never fails a step: what does not work is retried and shown. */
 void ppnd_mesh_alone(struct ppnd *ppnd);
@@ -147,10 +150,12 @@ void ppnd_mesh_off(struct ppnd *ppnd);
 void ppnd_mesh_stop(struct ppnd *ppnd);
 
 /* slots.c: command slots in map and file. */
-int ppnd_slots_start(struct ppnd *ppnd); /* before ppn0's program: the map's truth, or fill a fresh map */
+int ppnd_slots_start(
+	struct ppnd *ppnd); /* before ppn0's program: the map's truth, or fill a fresh map */
 /* A pair's keys and their first block on disk, before the claim or seat body is committed. */
 int ppnd_slots_prepare(struct ppnd *ppnd, const struct ppn_pair_keys *keys, bool seat,
-		       const uint8_t serial[static PPN_SERIAL_LEN], const uint8_t seat_key[static PPN_KEY_LEN]);
+		       const uint8_t serial[static PPN_SERIAL_LEN],
+		       const uint8_t seat_key[static PPN_KEY_LEN]);
 void ppnd_slots_open(struct ppnd *ppnd); /* of every pair in force; closes the others */
 void ppnd_slots_close(struct ppnd *ppnd);
 void ppnd_slots_addresses(struct ppnd *ppnd); /* seats by the roster */
@@ -178,7 +183,8 @@ void ppnd_discovery_stop(struct ppnd *ppnd);
 void ppnd_discovery_packet(struct ppnd *ppnd, const struct ppn_packet_event *event);
 void ppnd_discovery_answer(struct ppnd *ppnd); /* the last verified beacon */
 struct ppnd_discovery_status {
-	uint64_t verified, refused, answered, last_ms; /* last_ms: of the last verified beacon, 0: never */
+	uint64_t verified, refused, answered,
+		last_ms; /* last_ms: of the last verified beacon, 0: never */
 	char last_why[PPN_WHY_LEN];
 	char authority[PPN_NAME_LEN];
 };

@@ -23,13 +23,15 @@ static struct ppnd_interface *find_interface(struct ppnd *ppnd, uint32_t ifindex
 	return NULL;
 }
 
-static int list_external(struct ppnd *ppnd, uint32_t ret_ifindex[static PPND_INTERFACES_MAX], size_t *ret_n)
+static int list_external(struct ppnd *ppnd, uint32_t ret_ifindex[static PPND_INTERFACES_MAX],
+			 size_t *ret_n)
 {
 	const char *names[PPND_EXTERNAL_MAX];
 
 	for (size_t i = 0; i < ppnd->config.n_external; i++)
 		names[i] = ppnd->config.external[i];
-	return ppn_datapath_external(names, ppnd->config.n_external, ret_ifindex, PPND_INTERFACES_MAX, ret_n);
+	return ppn_datapath_external(names, ppnd->config.n_external, ret_ifindex,
+				     PPND_INTERFACES_MAX, ret_n);
 }
 
 static void seal_interface(struct ppnd *ppnd, struct ppnd_interface *interface)
@@ -46,8 +48,8 @@ static void seal_interface(struct ppnd *ppnd, struct ppnd_interface *interface)
 		interface->hold = PPN_HOLD_NONE;
 		ppn_log(LOG_ERR, "%s is NOT sealed: %s", interface->name, interface->why);
 	} else {
-		ppn_log(interface->why[0] ? LOG_WARNING : LOG_INFO, "%s is sealed (%s)%s%s", interface->name,
-			interface->hold == PPN_HOLD_NATIVE ? "native" : "generic",
+		ppn_log(interface->why[0] ? LOG_WARNING : LOG_INFO, "%s is sealed (%s)%s%s",
+			interface->name, interface->hold == PPN_HOLD_NATIVE ? "native" : "generic",
 			interface->why[0] ? ": " : "", interface->why);
 	}
 	err = ppn_link_harden(ppnd->link, interface->ifindex, interface->underlay);
@@ -251,11 +253,13 @@ static void fill_table(const struct ppnd *ppnd, struct ppn_policy_table *ret_tab
 	if (state->has_identity) {
 		ppn_fleet_prefix(prefix, ppnd_state_mesh_fleet(state));
 		memcpy(ret_table->fleet, prefix, sizeof(ret_table->fleet));
-		ppn_mesh_address(ret_table->address, ppnd_state_mesh_fleet(state), state->identity.key, 1);
+		ppn_mesh_address(ret_table->address, ppnd_state_mesh_fleet(state),
+				 state->identity.key, 1);
 	}
 	if (state->has_pin) {
 		ret_table->pinned = 1;
-		memcpy(ret_table->gate_key, state->trust.now.newest.gate_key, sizeof(ret_table->gate_key));
+		memcpy(ret_table->gate_key, state->trust.now.newest.gate_key,
+		       sizeof(ret_table->gate_key));
 	}
 	if (state->is_bound)
 		ret_table->number = state->bound.claim.number;
@@ -265,7 +269,8 @@ bool ppnd_seal_observes(const struct ppnd *ppnd)
 {
 	const struct ppnd_state *state = &ppnd->state;
 
-	return ppnd->seal.observe || (state->is_bound && state->has_roster && (state->roster.policy_flags & 1));
+	return ppnd->seal.observe ||
+	       (state->is_bound && state->has_roster && (state->roster.policy_flags & 1));
 }
 
 static uint32_t flags(const struct ppnd *ppnd, enum ppn_state state)
@@ -290,8 +295,11 @@ int ppnd_seal_column(struct ppnd *ppnd, enum ppn_state state)
 	int err;
 
 	fill_table(ppnd, &table);
-	err = ppn_datapath_policy(ppnd->dp, ppn_genesis_column(state), flags(ppnd, state), &table, ports, n);
-	return err ? ppn_log_errno(LOG_ERR, err, "the seal's policy of state %s", ppn_state_text(state)) : 0;
+	err = ppn_datapath_policy(ppnd->dp, ppn_genesis_column(state), flags(ppnd, state), &table,
+				  ports, n);
+	return err ? ppn_log_errno(LOG_ERR, err, "the seal's policy of state %s",
+				   ppn_state_text(state)) :
+		     0;
 }
 
 int ppnd_seal_observe(struct ppnd *ppnd, bool observe, uint32_t uid)
@@ -325,7 +333,8 @@ int ppnd_seal_seat(struct ppnd *ppnd, bool on, unsigned int for_s)
 
 	if (!seal->seat_timer)
 		seal->seat_timer = evtimer_new(ppnd->base, seat_over, ppnd);
-	if (!seal->seat_timer || (on ? evtimer_add(seal->seat_timer, &after) : evtimer_del(seal->seat_timer)) < 0)
+	if (!seal->seat_timer ||
+	    (on ? evtimer_add(seal->seat_timer, &after) : evtimer_del(seal->seat_timer)) < 0)
 		return -ENOMEM;
 	if (seal->seat == on)
 		return 0;

@@ -126,7 +126,8 @@ int ppnd_session_find(struct ppn_link *link, const uint32_t *ifindex, size_t n,
 	for (size_t i = 0; !err && i < n; i++) {
 		size_t room = ADDRESSES_MAX - search->n_addresses, got = 0;
 
-		err = ppn_link_addresses(link, ifindex[i], search->address + search->n_addresses, room, &got);
+		err = ppn_link_addresses(link, ifindex[i], search->address + search->n_addresses,
+					 room, &got);
 		search->n_addresses += got;
 	}
 	for (size_t i = 0; !err && i < 2; i++)

@@ -107,19 +107,22 @@ static void load(struct ppnd *ppnd)
 	int err = read_rows(ppnd, SLOTS, rows, sizeof(rows[0]), MARKS_MAX, &slots->n_marks);
 
 	if (err)
-		ppn_log_errno(LOG_ERR, err, "STATE/%s: commands stay refused until a seat connects anew", SLOTS);
+		ppn_log_errno(LOG_ERR, err,
+			      "STATE/%s: commands stay refused until a seat connects anew", SLOTS);
 	for (size_t i = 0; i < slots->n_marks; i++) {
 		memcpy(slots->mark[i].key_hash, rows[i].key_hash, sizeof(rows[i].key_hash));
 		slots->mark[i].reserved = be32toh(rows[i].reserved);
 	}
-	err = read_rows(ppnd, SEATS, slots->seat, sizeof(slots->seat[0]), SEATS_MAX, &slots->n_seats);
+	err = read_rows(ppnd, SEATS, slots->seat, sizeof(slots->seat[0]), SEATS_MAX,
+			&slots->n_seats);
 	if (err)
 		ppn_log_errno(LOG_ERR, err, "STATE/%s: further seats must connect anew", SEATS);
 }
 
 /* ---- marks ---- */
 
-static struct mark *find_mark(struct ppnd_slots *slots, const uint8_t command[static PPN_SIP_KEY_LEN])
+static struct mark *find_mark(struct ppnd_slots *slots,
+			      const uint8_t command[static PPN_SIP_KEY_LEN])
 {
 	uint8_t hash[PPN_HASH_LEN];
 
@@ -133,7 +136,8 @@ static struct mark *find_mark(struct ppnd_slots *slots, const uint8_t command[st
 static bool mark_in_use(struct ppnd *ppnd, const struct mark *mark)
 {
 	for (size_t i = 0; i < PPN_SEATS_MAX; i++)
-		if (ppnd->slot[i].used && find_mark(ppnd->slots, ppnd->slot[i].keys.command) == mark)
+		if (ppnd->slot[i].used &&
+		    find_mark(ppnd->slots, ppnd->slot[i].keys.command) == mark)
 			return true;
 	return false;
 }
@@ -350,7 +354,8 @@ void ppnd_slots_open(struct ppnd *ppnd)
 			i++;
 		err = i < PPN_SEATS_MAX ? open_slot(ppnd, i, &rows[r]) : -ENOSPC;
 		if (err == -ENODATA)
-			ppn_log(LOG_ERR, "a seat's command slot stays shut: its floor is lost; it must connect anew");
+			ppn_log(LOG_ERR,
+				"a seat's command slot stays shut: its floor is lost; it must connect anew");
 		else if (err)
 			ppn_log_errno(LOG_ERR, err, "opening a command slot");
 	}
@@ -378,7 +383,8 @@ void ppnd_slots_addresses(struct ppnd *ppnd)
 			continue;
 		err = write_slot(ppnd, i);
 		if (err)
-			ppn_log_errno(LOG_ERR, err, "moving command slot %u to its seat's new address", i);
+			ppn_log_errno(LOG_ERR, err,
+				      "moving command slot %u to its seat's new address", i);
 	}
 }
 

@@ -25,8 +25,8 @@ static int find_program(const struct ppnd_spawn *spawn, char ret_path[static PAT
 	char *slash;
 	ssize_t len;
 
-	snprintf(ret_path, PATH_MAX, "%s", spawn->program ? spawn->program :
-							    PPN_LIBEXECDIR "/" PPN_WORKER_PROGRAM);
+	snprintf(ret_path, PATH_MAX, "%s",
+		 spawn->program ? spawn->program : PPN_LIBEXECDIR "/" PPN_WORKER_PROGRAM);
 	if (access(ret_path, X_OK) == 0)
 		return 0;
 	len = spawn->program ? -1 : readlink("/proc/self/exe", ret_path, PATH_MAX - 32);
@@ -60,7 +60,8 @@ static int place_fds(posix_spawn_file_actions_t *actions, int listen_copy, int m
 	int err = posix_spawn_file_actions_adddup2(actions, listen_copy, PPN_WORKER_FD_LISTEN);
 
 	if (!err)
-		err = posix_spawn_file_actions_adddup2(actions, monitor_copy, PPN_WORKER_FD_MONITOR);
+		err = posix_spawn_file_actions_adddup2(actions, monitor_copy,
+						       PPN_WORKER_FD_MONITOR);
 	return -err;
 }
 
@@ -76,11 +77,13 @@ static int clean_signals(posix_spawnattr_t *attr)
 	if (!err)
 		err = posix_spawnattr_setsigmask(attr, &none);
 	if (!err)
-		err = posix_spawnattr_setflags(attr, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
+		err = posix_spawnattr_setflags(attr,
+					       POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
 	return -err;
 }
 
-static int start(pid_t *ret_pid, const char *path, char *const argv[], int listen_copy, int monitor_copy)
+static int start(pid_t *ret_pid, const char *path, char *const argv[], int listen_copy,
+		 int monitor_copy)
 {
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attr;
@@ -123,7 +126,8 @@ int ppnd_spawn(const struct ppnd_spawn *spawn, pid_t *ret_pid, int *ret_pidfd)
 			return -ENOENT;
 		snprintf(uid, sizeof(uid), "%u", user->pw_uid);
 		snprintf(gid, sizeof(gid), "%u", user->pw_gid);
-		memcpy(argv + 1, (char *[]){ (char *)"--uid", uid, (char *)"--gid", gid }, 4 * sizeof(argv[0]));
+		memcpy(argv + 1, (char *[]){ (char *)"--uid", uid, (char *)"--gid", gid },
+		       4 * sizeof(argv[0]));
 	}
 	err = start(&pid, path, argv, listen_copy, monitor_copy);
 	if (err)

@@ -58,8 +58,8 @@ static enum ppn_check fold(void *arg, const struct ppn_entry *entry)
 	return ppn_ledger_fold(&state->fold, entry);
 }
 
-int ppnd_state_append(struct ppnd_state *state, enum ppn_entry_type type, const void *payload, size_t len,
-		      bool durable)
+int ppnd_state_append(struct ppnd_state *state, enum ppn_entry_type type, const void *payload,
+		      size_t len, bool durable)
 {
 	struct ppn_entry entry = { .type = type, .payload = { payload, len } };
 	int err;
@@ -68,8 +68,8 @@ int ppnd_state_append(struct ppnd_state *state, enum ppn_entry_type type, const 
 		return -ENOTRECOVERABLE;
 	entry.index = state->ledger.head.size;
 	entry.time_ms = ppnd_now_ms();
-	err = ppn_ledger_write(&state->ledger, entry.time_ms, type, payload, len, state->identity.sign_seed,
-			       durable);
+	err = ppn_ledger_write(&state->ledger, entry.time_ms, type, payload, len,
+			       state->identity.sign_seed, durable);
 	if (err) {
 		/* Not even taken back: only a start can tell what is on disk. */
 		state->broken = err == -EIO;
@@ -145,7 +145,8 @@ int ppnd_state_renew(struct ppnd_state *state)
 	if (!err)
 		err = append_genesis(state, posture);
 	if (err)
-		ppnd_state_damage(state, "a claim could not begin a new ledger: %s", strerror(-err));
+		ppnd_state_damage(state, "a claim could not begin a new ledger: %s",
+				  strerror(-err));
 	return err;
 }
 
@@ -159,8 +160,9 @@ static int count_boot(struct ppnd_state *state)
 	if (state->dir >= 0)
 		err = ppn_file_read_exact(state->dir, BOOTS, 0, &boots, sizeof(boots));
 	/* Lost or damaged: the wall clock in minutes is above any honest count. */
-	state->boots = err == -ENOENT && !state->has_identity ? 1 :
-		       err ? (uint32_t)(time(NULL) / 60) : be32toh(boots) + 1;
+	state->boots = err == -ENOENT && state->first_boot ? 1 :
+		       err				   ? (uint32_t)(time(NULL) / 60) :
+							     be32toh(boots) + 1;
 	boots = htobe32(state->boots);
 	return state->dir < 0 ? 0 : ppn_file_write(state->dir, BOOTS, 0600, &boots, sizeof(boots));
 }
@@ -221,7 +223,8 @@ static void check_genesis(struct ppnd_state *state, const struct ppnd_config *co
 		ppnd_state_damage(state, "the ledger is another identity's");
 	if (code != !state->has_pin ||
 	    (!code && !ppn_equal(genesis->pin, state->trust.now.pin, PPN_HASH_LEN))) {
-		ppnd_state_damage(state, "the pinned root document is missing or not the one of first boot");
+		ppnd_state_damage(
+			state, "the pinned root document is missing or not the one of first boot");
 		state->has_pin = false;
 	}
 	if (genesis->posture != config->posture)
@@ -240,7 +243,8 @@ static int load_trust(struct ppnd_state *state)
 	if (err == -ENOENT && state->fold.bound)
 		ppnd_state_damage(state, "the file %s is missing", PPND_TRUST_FILE);
 	else if (err == -EBADMSG || err == -EFBIG || err == -EPERM)
-		ppnd_state_damage(state, "%s", err == -EBADMSG ? why : PPND_TRUST_FILE " is damaged");
+		ppnd_state_damage(state, "%s",
+				  err == -EBADMSG ? why : PPND_TRUST_FILE " is damaged");
 	else if (err && err != -ENOENT)
 		return fail(state, err, PPND_TRUST_FILE);
 	return 0;
@@ -253,9 +257,11 @@ static int read_identity(struct ppnd_state *state)
 	state->has_identity = !err;
 	if (!err || err == -ENOENT)
 		return 0;
-	snprintf(state->why, sizeof(state->why),
-		 err == -EPERM ? "the identity file can be read by others: chmod 600 it" :
-				 "the identity file is damaged: restore it; ppnd makes no new one by itself");
+	snprintf(
+		state->why, sizeof(state->why),
+		err == -EPERM ?
+			"the identity file can be read by others: chmod 600 it" :
+			"the identity file is damaged: restore it; ppnd makes no new one by itself");
 	return err == -EPERM ? err : -EBADMSG;
 }
 

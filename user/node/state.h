@@ -90,8 +90,8 @@ int ppnd_state_open(struct ppnd_state *ret_state, const struct ppnd_config *conf
 void ppnd_state_close(struct ppnd_state *state);
 
 /* One ledger entry and its fold; `durable`: head is rewritten too (state-changing entries). */
-int ppnd_state_append(struct ppnd_state *state, enum ppn_entry_type type, const void *payload, size_t len,
-		      bool durable);
+int ppnd_state_append(struct ppnd_state *state, enum ppn_entry_type type, const void *payload,
+		      size_t len, bool durable);
 /* Steps 1 to 3 of PROTOCOL 8. On error nothing has changed that a start would see. */
 int ppnd_state_commit(struct ppnd_state *state, struct ppnd_offer *offer);
 /* A claim of a damaged node: what is left of the old ledger is put aside, a new one begins. */

@@ -68,7 +68,8 @@ static json_t *time_json(uint64_t ms)
 	char text[32];
 	struct tm tm;
 
-	if (!ms || !gmtime_r(&seconds, &tm) || !strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm))
+	if (!ms || !gmtime_r(&seconds, &tm) ||
+	    !strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm))
 		return json_null();
 	return json_string(text);
 }
@@ -82,17 +83,19 @@ static json_t *interfaces_json(const struct ppnd *ppnd)
 	for (size_t i = 0; i < ppnd->seal.n; i++) {
 		const struct ppnd_interface *interface = &ppnd->seal.interface[i];
 
-		(void)json_array_append_new(list, json_pack("{s:s, s:I, s:s, s:o, s:s}", "name", interface->name,
-							    "ifindex", (json_int_t)interface->ifindex, "hold",
-							    hold_text[interface->hold], "why",
-							    text_or_null(interface->why), "underlay",
-							    underlay_text[interface->underlay]));
+		(void)json_array_append_new(
+			list,
+			json_pack("{s:s, s:I, s:s, s:o, s:s}", "name", interface->name, "ifindex",
+				  (json_int_t)interface->ifindex, "hold",
+				  hold_text[interface->hold], "why", text_or_null(interface->why),
+				  "underlay", underlay_text[interface->underlay]));
 	}
 	return list;
 }
 
 /* Reasons that have counted something; their sums by verdict. */
-static json_t *counts_json(struct ppnd *ppnd, enum ppn_counter_set which, uint64_t *dropped, uint64_t *passed)
+static json_t *counts_json(struct ppnd *ppnd, enum ppn_counter_set which, uint64_t *dropped,
+			   uint64_t *passed)
 {
 	struct ppn_count counts[_PPN_REASON_MAX];
 	json_t *object = json_object();
@@ -103,8 +106,8 @@ static json_t *counts_json(struct ppnd *ppnd, enum ppn_counter_set which, uint64
 		*(passes[i] == PPN_VERDICT_PASS ? passed : dropped) += counts[i].packets;
 		if (counts[i].packets)
 			set(object, reason_text[i],
-			    json_pack("{s:I, s:I}", "packets", (json_int_t)counts[i].packets, "bytes",
-				      (json_int_t)counts[i].bytes));
+			    json_pack("{s:I, s:I}", "packets", (json_int_t)counts[i].packets,
+				      "bytes", (json_int_t)counts[i].bytes));
 	}
 	return object;
 }
@@ -117,9 +120,10 @@ static json_t *rescue_json(const struct ppnd *ppnd)
 		const struct ppn_open_port *port = &ppnd->config.rescue[i];
 
 		(void)json_array_append_new(
-			list, json_pack("{s:s, s:i, s:o, s:i}", "proto", port->proto == IPPROTO_TCP ? "tcp" : "udp",
-					"port", port->port, "prefix", address_json(port->prefix), "prefix_len",
-					(int)port->prefix_len));
+			list, json_pack("{s:s, s:i, s:o, s:i}", "proto",
+					port->proto == IPPROTO_TCP ? "tcp" : "udp", "port",
+					port->port, "prefix", address_json(port->prefix),
+					"prefix_len", (int)port->prefix_len));
 	}
 	return list;
 }
@@ -137,7 +141,8 @@ static json_t *seal_json(struct ppnd *ppnd)
 	set(seal, "seat", json_boolean(ppnd->seal.seat));
 	set(seal, "dropped", json_integer((json_int_t)dropped));
 	set(seal, "passed", json_integer((json_int_t)passed));
-	set(seal, "reasons", json_pack("{s:o, s:o, s:o}", "seal", in, "egress", out, "frame", frame));
+	set(seal, "reasons",
+	    json_pack("{s:o, s:o, s:o}", "seal", in, "egress", out, "frame", frame));
 	return seal;
 }
 
@@ -149,7 +154,8 @@ static json_t *ends_json(const struct ppnd_monitor_status *status)
 
 	for (size_t i = 0; i < _PPN_WORKER_END_MAX; i++)
 		if (status->ended[i])
-			set(object, ppn_worker_end_text(i), json_integer((json_int_t)status->ended[i]));
+			set(object, ppn_worker_end_text(i),
+			    json_integer((json_int_t)status->ended[i]));
 	return object;
 }
 
@@ -171,7 +177,8 @@ static json_t *claim_json(struct ppnd *ppnd)
 	ppnd_monitor_status(ppnd, &status);
 	set(claim, "port", json_integer(ppnd->config.claim_port));
 	set(claim, "endpoint", json_string(claim_words(ppnd, &status)));
-	set(claim, "waiting", json_boolean(status.listening && status.worker_pid && !ppnd->state.is_bound));
+	set(claim, "waiting",
+	    json_boolean(status.listening && status.worker_pid && !ppnd->state.is_bound));
 	set(claim, "why", text_or_null(status.why));
 	set(claim, "worker_pid", json_integer(status.worker_pid));
 	set(claim, "restarts", json_integer((json_int_t)status.restarts));
@@ -189,9 +196,10 @@ static json_t *discovery_json(const struct ppnd *ppnd)
 	struct ppnd_discovery_status status;
 
 	ppnd_discovery_status(ppnd, &status);
-	return json_pack("{s:I, s:I, s:I, s:o, s:o, s:o}", "verified", (json_int_t)status.verified, "refused",
-			 (json_int_t)status.refused, "answered", (json_int_t)status.answered, "last",
-			 time_json(status.last_ms), "authority", text_or_null(status.authority), "last_refused",
+	return json_pack("{s:I, s:I, s:I, s:o, s:o, s:o}", "verified", (json_int_t)status.verified,
+			 "refused", (json_int_t)status.refused, "answered",
+			 (json_int_t)status.answered, "last", time_json(status.last_ms),
+			 "authority", text_or_null(status.authority), "last_refused",
 			 text_or_null(status.last_why));
 }
 
@@ -204,9 +212,10 @@ static json_t *mesh_json(const struct ppnd *ppnd)
 	json_t *object = json_object();
 
 	set(object, "device", json_string(ppnd->config.mesh_device));
-	set(object, "backend", backend == PPN_WG_NONE ? json_null() :
-							json_string(backend == PPN_WG_KERNEL ? "kernel" :
-											       "userspace"));
+	set(object, "backend",
+	    backend == PPN_WG_NONE ?
+		    json_null() :
+		    json_string(backend == PPN_WG_KERNEL ? "kernel" : "userspace"));
 	set(object, "up", json_boolean(mesh->up));
 	set(object, "why", text_or_null(mesh->shown));
 	set(object, "joined", json_boolean(mesh->joined));
@@ -223,17 +232,21 @@ static json_t *roster_json(const struct ppnd *ppnd)
 
 	if (!ppnd->state.has_roster)
 		return json_null();
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:o}", "epoch", (json_int_t)roster->version.epoch, "generation",
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:o}", "epoch",
+			 (json_int_t)roster->version.epoch, "generation",
 			 (json_int_t)roster->version.generation, "list_number",
-			 (json_int_t)roster->version.list_number, "members", (json_int_t)roster->n_members,
-			 "open_ports", (json_int_t)roster->n_open, "hash", hex_json(roster->version.hash, PPN_HASH_LEN));
+			 (json_int_t)roster->version.list_number, "members",
+			 (json_int_t)roster->n_members, "open_ports", (json_int_t)roster->n_open,
+			 "hash", hex_json(roster->version.hash, PPN_HASH_LEN));
 }
 
 static const char *result_text(uint16_t code)
 {
 	static const char *const text[_PPN_RESULT_MAX] = {
-		[PPN_RESULT_NONE] = "none",	    [PPN_RESULT_ACTED_KERNEL] = "acted (kernel)",
-		[PPN_RESULT_ACTED] = "acted",	    [PPN_RESULT_FAILED] = "failed",
+		[PPN_RESULT_NONE] = "none",
+		[PPN_RESULT_ACTED_KERNEL] = "acted (kernel)",
+		[PPN_RESULT_ACTED] = "acted",
+		[PPN_RESULT_FAILED] = "failed",
 		[PPN_RESULT_UNSUPPORTED] = "unsupported",
 	};
 
@@ -245,11 +258,12 @@ static json_t *results_json(const struct ppnd_slot *slot)
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < PPND_SLOT_RESULTS && slot->results[i].seq; i++)
-		(void)json_array_append_new(list, json_pack("{s:I, s:s, s:i, s:s}", "seq",
-							    (json_int_t)be32toh(slot->results[i].seq), "op",
-							    ppn_op_text(slot->results[i].op), "arg",
-							    (int)slot->results[i].arg, "result",
-							    result_text(be16toh(slot->results[i].code))));
+		(void)json_array_append_new(list,
+					    json_pack("{s:I, s:s, s:i, s:s}", "seq",
+						      (json_int_t)be32toh(slot->results[i].seq),
+						      "op", ppn_op_text(slot->results[i].op), "arg",
+						      (int)slot->results[i].arg, "result",
+						      result_text(be16toh(slot->results[i].code))));
 	return list;
 }
 
@@ -269,9 +283,11 @@ static json_t *slots_json(struct ppnd *ppnd)
 		if (window->generation == slot->generation && window->top > top)
 			top = window->top;
 		(void)json_array_append_new(
-			list, json_pack("{s:i, s:b, s:o, s:o, s:I, s:I, s:o}", "slot", (int)i, "open", slot->open, "serial",
+			list, json_pack("{s:i, s:b, s:o, s:o, s:I, s:I, s:o}", "slot", (int)i,
+					"open", slot->open, "serial",
 					hex_json(slot->serial, sizeof(slot->serial)), "address",
-					address_json(slot->address), "seq_next", (json_int_t)top + 1, "seq_limit",
+					address_json(slot->address), "seq_next",
+					(json_int_t)top + 1, "seq_limit",
 					(json_int_t)slot->reserved, "results", results_json(slot)));
 	}
 	return list;
@@ -286,9 +302,11 @@ static void put_identity(const struct ppnd *ppnd, json_t *object)
 
 	set(object, "node", is ? json_string(state->identity.label) : json_null());
 	set(object, "identity", is ? hex_json(state->identity.key, PPN_KEY_LEN) : json_null());
-	set(object, "wireguard_key", is ? hex_json(state->identity.wg_key, PPN_KEY_LEN) : json_null());
+	set(object, "wireguard_key",
+	    is ? hex_json(state->identity.wg_key, PPN_KEY_LEN) : json_null());
 	set(object, "fleet", state->has_pin ? hex_json(state->fleet, PPN_HASH_LEN) : json_null());
-	set(object, "number", state->is_bound ? json_integer(state->bound.claim.number) : json_null());
+	set(object, "number",
+	    state->is_bound ? json_integer(state->bound.claim.number) : json_null());
 }
 
 static const char *mode_text(enum ppn_mode mode)
@@ -316,8 +334,9 @@ json_t *ppnd_status_json(struct ppnd *ppnd)
 	set(object, "mesh", mesh_json(ppnd));
 	set(object, "roster", roster_json(ppnd));
 	set(object, "slots", slots_json(ppnd));
-	set(object, "ledger", json_pack("{s:I, s:o}", "size", (json_int_t)state->ledger.head.size, "hash",
-					hex_json(state->ledger.head.hash, PPN_HASH_LEN)));
+	set(object, "ledger",
+	    json_pack("{s:I, s:o}", "size", (json_int_t)state->ledger.head.size, "hash",
+		      hex_json(state->ledger.head.hash, PPN_HASH_LEN)));
 	set(object, "refused_events", json_integer((json_int_t)ppnd->genesis.refused));
 	set(object, "boots", json_integer(state->boots));
 	set(object, "version", json_string(PPN_VERSION));
@@ -326,7 +345,8 @@ json_t *ppnd_status_json(struct ppnd *ppnd)
 
 /* ---- peers ---- */
 
-static const struct ppn_member *member_of(const struct ppnd *ppnd, const uint8_t key[static PPN_KEY_LEN])
+static const struct ppn_member *member_of(const struct ppnd *ppnd,
+					  const uint8_t key[static PPN_KEY_LEN])
 {
 	const struct ppn_roster *roster = &ppnd->state.roster;
 
@@ -340,8 +360,9 @@ static json_t *endpoint_json(const struct sockaddr_in6 *endpoint)
 {
 	if (endpoint->sin6_family == 0)
 		return json_null();
-	return json_pack("{s:o, s:i, s:I}", "address", address_json(endpoint->sin6_addr.s6_addr), "port",
-			 (int)ntohs(endpoint->sin6_port), "scope", (json_int_t)endpoint->sin6_scope_id);
+	return json_pack("{s:o, s:i, s:I}", "address", address_json(endpoint->sin6_addr.s6_addr),
+			 "port", (int)ntohs(endpoint->sin6_port), "scope",
+			 (json_int_t)endpoint->sin6_scope_id);
 }
 
 json_t *ppnd_peer_json(const struct ppnd *ppnd, const struct ppn_wg_peer *peer)
@@ -364,9 +385,10 @@ json_t *ppnd_peer_json(const struct ppnd *ppnd, const struct ppn_wg_peer *peer)
 	}
 	set(object, "endpoint", endpoint_json(&peer->endpoint));
 	set(object, "handshake", time_json(peer->handshake_s * 1000));
-	set(object, "handshake_s", !peer->handshake_s || peer->handshake_s > now_s ?
-					   json_null() :
-					   json_integer((json_int_t)(now_s - peer->handshake_s)));
+	set(object, "handshake_s",
+	    !peer->handshake_s || peer->handshake_s > now_s ?
+		    json_null() :
+		    json_integer((json_int_t)(now_s - peer->handshake_s)));
 	set(object, "rx", json_integer((json_int_t)peer->rx));
 	set(object, "tx", json_integer((json_int_t)peer->tx));
 	return object;

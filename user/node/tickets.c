@@ -55,7 +55,8 @@ static enum ppn_check check_credentials(struct ppnd *ppnd, const struct ppn_work
 				     ppnd_now_ms() / 1000, ret_view);
 	if (check == PPN_CHECK_OK && in.len)
 		check = PPN_CHECK_LONG;
-	if (check == PPN_CHECK_OK && !ppn_equal(ret_view->cert.noise_key, prove->prove.rs, PPN_KEY_LEN))
+	if (check == PPN_CHECK_OK &&
+	    !ppn_equal(ret_view->cert.noise_key, prove->prove.rs, PPN_KEY_LEN))
 		check = PPN_CHECK_IDENTITY;
 	return check;
 }
@@ -81,7 +82,8 @@ static ssize_t write_proof(struct ppnd *ppnd, const struct ppnd_ticket *ticket,
 		memcpy(node.batch, state->invite.batch, sizeof(node.batch));
 		ppn_enrol_proof(node.proof, state->invite.enrolment_key, node.identity, node.nonce);
 	}
-	return ppn_node_write(ret_object, PPN_WORKER_NODE_MAX, &node, state->fleet, state->identity.sign_seed);
+	return ppn_node_write(ret_object, PPN_WORKER_NODE_MAX, &node, state->fleet,
+			      state->identity.sign_seed);
 }
 
 static bool refuse(char ret_why[static PPN_WHY_LEN], const char *format, ...)
@@ -96,13 +98,16 @@ static bool refuse(char ret_why[static PPN_WHY_LEN], const char *format, ...)
 	return false;
 }
 
-bool ppnd_ticket_prove(struct ppnd *ppnd, struct ppnd_ticket *ticket, const struct ppn_worker_message *prove,
-		       struct ppn_worker_message *ret_answer, uint8_t object[static PPN_WORKER_NODE_MAX],
-		       char ret_why[static PPN_WHY_LEN])
+bool ppnd_ticket_prove(struct ppnd *ppnd, struct ppnd_ticket *ticket,
+		       const struct ppn_worker_message *prove,
+		       struct ppn_worker_message *ret_answer,
+		       uint8_t object[static PPN_WORKER_NODE_MAX], char ret_why[static PPN_WHY_LEN])
 {
-	struct ppn_worker_message answer = { .type = PPN_WORKER_PROVE_ANSWER, .conn = ticket->conn };
+	struct ppn_worker_message answer = { .type = PPN_WORKER_PROVE_ANSWER,
+					     .conn = ticket->conn };
 	_cleanup_free_ struct ppn_credentials_view *view = calloc(1, sizeof(*view));
-	uint8_t purpose = prove->prove.payload.len ? prove->prove.payload.data[0] : PPN_PURPOSE_NONE;
+	uint8_t purpose = prove->prove.payload.len ? prove->prove.payload.data[0] :
+						     PPN_PURPOSE_NONE;
 	enum ppn_check check;
 	ssize_t len;
 
@@ -145,7 +150,8 @@ struct commit {
 	struct ppn_credentials_view view; /* of the bundle */
 };
 
-static void set_answer(struct ppnd_answer *answer, enum ppn_answer_code code, const void *rest, size_t len)
+static void set_answer(struct ppnd_answer *answer, enum ppn_answer_code code, const void *rest,
+		       size_t len)
 {
 	const struct ppn_answer head = { .code = code };
 
@@ -159,9 +165,11 @@ static bool answer_text(struct commit *commit, enum ppn_answer_code code, const 
 	char words[PPN_ANSWER_TEXT_MAX];
 	int len = snprintf(words, sizeof(words), "%s", text);
 
-	ppn_log(LOG_NOTICE, "%s, by certificate %s from %s: %s", purposes[commit->ticket->purpose].text,
-		commit->ticket->cert.name, commit->ticket->source, text);
-	set_answer(commit->answer, code, words, len < (int)sizeof(words) ? len : (int)sizeof(words) - 1);
+	ppn_log(LOG_NOTICE, "%s, by certificate %s from %s: %s",
+		purposes[commit->ticket->purpose].text, commit->ticket->cert.name,
+		commit->ticket->source, text);
+	set_answer(commit->answer, code, words,
+		   len < (int)sizeof(words) ? len : (int)sizeof(words) - 1);
 	return code == PPN_ANSWER_ALREADY;
 }
 
@@ -205,7 +213,8 @@ static enum ppn_check take_object(const struct commit *commit, enum ppn_object k
 
 /* The ticket's one DH; all-zero results are refused by ppn_dh(). */
 static enum ppn_check agree(const struct commit *commit, const uint8_t y[static PPN_KEY_LEN],
-			    const uint8_t object_hash[static PPN_HASH_LEN], struct ppn_pair_keys *ret_keys)
+			    const uint8_t object_hash[static PPN_HASH_LEN],
+			    struct ppn_pair_keys *ret_keys)
 {
 	uint8_t shared[32];
 	int err = ppn_dh(shared, commit->ticket->x_secret, y);
@@ -220,7 +229,8 @@ static enum ppn_check check_bundle(struct commit *commit, const struct ppn_claim
 				   struct ppn_roster *ret_roster)
 {
 	const struct ppnd_state *state = &commit->ppnd->state;
-	const struct ppn_roster *current = state->is_bound && state->has_roster ? &state->roster : NULL;
+	const struct ppn_roster *current = state->is_bound && state->has_roster ? &state->roster :
+										  NULL;
 	uint8_t hash[PPN_HASH_LEN];
 
 	ppn_hash(hash, commit->bundle.data, commit->bundle.len);
@@ -254,7 +264,8 @@ static enum ppn_check read_claim(struct commit *commit, struct ppnd_offer *offer
 	offer->bound.may_send = commit->ticket->cert.rights & PPN_RIGHT_SEND;
 	memcpy(offer->bound.seat_key, commit->ticket->cert.sign_key, sizeof(offer->bound.seat_key));
 	check = agree(commit, offer->bound.claim.y, offer->bound.claim_hash, &offer->bound.keys);
-	return check == PPN_CHECK_OK ? check_bundle(commit, &offer->bound.claim, &offer->roster) : check;
+	return check == PPN_CHECK_OK ? check_bundle(commit, &offer->bound.claim, &offer->roster) :
+				       check;
 }
 
 static bool answer_accept(struct commit *commit, const struct ppnd_offer *offer)
@@ -267,12 +278,13 @@ static bool answer_accept(struct commit *commit, const struct ppnd_offer *offer)
 	memcpy(accept.claim, offer->bound.claim_hash, sizeof(accept.claim));
 	memcpy(accept.wg_key, state->identity.wg_key, sizeof(accept.wg_key));
 	memcpy(accept.ledger_hash, state->ledger.head.hash, sizeof(accept.ledger_hash));
-	len = ppn_accept_write(object, sizeof(object), &accept, state->fleet, state->identity.sign_seed);
+	len = ppn_accept_write(object, sizeof(object), &accept, state->fleet,
+			       state->identity.sign_seed);
 	if (len < 0)
 		return answer_errno(commit, (int)len);
 	set_answer(commit->answer, PPN_ANSWER_OK, object, len);
-	ppn_log(LOG_NOTICE, "claimed as number %u by certificate %s from %s", offer->bound.claim.number,
-		commit->ticket->cert.name, commit->ticket->source);
+	ppn_log(LOG_NOTICE, "claimed as number %u by certificate %s from %s",
+		offer->bound.claim.number, commit->ticket->cert.name, commit->ticket->source);
 	return true;
 }
 
@@ -293,7 +305,8 @@ static bool commit_claim(struct commit *commit)
 		err = ppnd_slots_prepare(ppnd, &offer.bound.keys, false, offer.bound.claim.serial,
 					 offer.bound.seat_key);
 	if (!err)
-		err = ppnd->happen(ppnd, ppnd->state.is_bound ? PPN_EVENT_RECLAIM : PPN_EVENT_CLAIM, &detail);
+		err = ppnd->happen(ppnd, ppnd->state.is_bound ? PPN_EVENT_RECLAIM : PPN_EVENT_CLAIM,
+				   &detail);
 	if (!err)
 		ppnd_command_reconcile(ppnd); /* isolation survives a claim */
 	done = err ? answer_errno(commit, err) : answer_accept(commit, &offer);
@@ -325,7 +338,8 @@ static bool commit_seat(struct commit *commit)
 	err = ppnd_slots_prepare(ppnd, &keys, true, seat.serial, commit->ticket->cert.sign_key);
 	ppn_wipe(&keys, sizeof(keys));
 	if (!err)
-		err = ppnd_state_append(&ppnd->state, PPN_ENTRY_SEAT, seat.serial, sizeof(seat.serial), true);
+		err = ppnd_state_append(&ppnd->state, PPN_ENTRY_SEAT, seat.serial,
+					sizeof(seat.serial), true);
 	if (err)
 		return answer_errno(commit, err);
 	ppnd_slots_open(ppnd);
@@ -345,7 +359,8 @@ static bool commit_roster(struct commit *commit)
 	int err;
 
 	if (check == PPN_CHECK_OLD)
-		return answer_text(commit, PPN_ANSWER_ALREADY, "this roster or a greater one is in force");
+		return answer_text(commit, PPN_ANSWER_ALREADY,
+				   "this roster or a greater one is in force");
 	if (check != PPN_CHECK_OK)
 		return answer_check(commit, check);
 	err = ppnd_state_trust(&ppnd->state, &commit->view.trust);
@@ -361,13 +376,15 @@ static bool commit_roster(struct commit *commit)
 
 static bool commit_discharge(struct commit *commit)
 {
-	return answer_text(commit, PPN_ANSWER_REFUSED, "discharge comes with a later version of ppnd");
+	return answer_text(commit, PPN_ANSWER_REFUSED,
+			   "discharge comes with a later version of ppnd");
 }
 
-bool ppnd_ticket_commit(struct ppnd *ppnd, struct ppnd_ticket *ticket, const struct ppn_worker_message *message,
-			struct ppn_bytes bundle, struct ppnd_answer *ret_answer)
+bool ppnd_ticket_commit(struct ppnd *ppnd, struct ppnd_ticket *ticket,
+			const struct ppn_worker_message *message, struct ppn_bytes bundle,
+			struct ppnd_answer *ret_answer)
 {
-	static bool (*const run[_PPN_PURPOSE_MAX])(struct commit *commit) = {
+	static bool (*const run[_PPN_PURPOSE_MAX])(struct commit * commit) = {
 		[PPN_PURPOSE_CLAIM] = commit_claim,
 		[PPN_PURPOSE_SEAT] = commit_seat,
 		[PPN_PURPOSE_ROSTER] = commit_roster,
@@ -381,7 +398,10 @@ bool ppnd_ticket_commit(struct ppnd *ppnd, struct ppnd_ticket *ticket, const str
 		set_answer(ret_answer, PPN_ANSWER_FAILED, "memory", strlen("memory"));
 		return false;
 	}
-	*commit = (struct commit){ .ppnd = ppnd, .ticket = ticket, .message = message, .bundle = bundle,
+	*commit = (struct commit){ .ppnd = ppnd,
+				   .ticket = ticket,
+				   .message = message,
+				   .bundle = bundle,
 				   .answer = ret_answer };
 	/* Between proof and commit another connection may have brought a list that revokes it. */
 	if (ppn_trust_revoked(&ppnd->state.trust.now, ticket->cert.serial))

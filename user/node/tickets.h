@@ -37,11 +37,14 @@ struct ppnd_answer {
 void ppnd_ticket_draw(struct ppnd_ticket *ret_ticket, uint32_t conn, uint64_t now_ms);
 bool ppnd_ticket_late(const struct ppnd_ticket *ticket, uint64_t now_ms);
 /* One DH, one signature: fills prove_answer, whose payload looks into `object`. False: refused, ret_why says it. */
-bool ppnd_ticket_prove(struct ppnd *ppnd, struct ppnd_ticket *ticket, const struct ppn_worker_message *prove,
-		       struct ppn_worker_message *ret_answer, uint8_t object[static PPN_WORKER_NODE_MAX],
+bool ppnd_ticket_prove(struct ppnd *ppnd, struct ppnd_ticket *ticket,
+		       const struct ppn_worker_message *prove,
+		       struct ppn_worker_message *ret_answer,
+		       uint8_t object[static PPN_WORKER_NODE_MAX],
 		       char ret_why[static PPN_WHY_LEN]);
 /* One claim, seat or roster. `bundle`: ppnd's own copy of the memfd. Always fills an answer. True: done. */
-bool ppnd_ticket_commit(struct ppnd *ppnd, struct ppnd_ticket *ticket, const struct ppn_worker_message *commit,
-			struct ppn_bytes bundle, struct ppnd_answer *ret_answer);
+bool ppnd_ticket_commit(struct ppnd *ppnd, struct ppnd_ticket *ticket,
+			const struct ppn_worker_message *commit, struct ppn_bytes bundle,
+			struct ppnd_answer *ret_answer);
 
 #endif

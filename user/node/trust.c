@@ -27,8 +27,8 @@ enum {
 };
 
 /* Read bytes = chain | lists into a trust that owns them. Steals bytes when it succeeds. */
-static enum ppn_check build(struct ppnd_trust *ret_trust, uint8_t *bytes, size_t chain_len, size_t n_chain,
-			    size_t lists_len, size_t n_lists, const uint8_t *pin)
+static enum ppn_check build(struct ppnd_trust *ret_trust, uint8_t *bytes, size_t chain_len,
+			    size_t n_chain, size_t lists_len, size_t n_lists, const uint8_t *pin)
 {
 	struct ppn_bytes chain = { bytes, chain_len }, lists = { bytes + chain_len, lists_len };
 	struct ppn_trust trust;
@@ -135,7 +135,8 @@ int ppnd_trust_save(const struct ppnd_trust *trust, int dir)
 		.n_chain = trust->now.n_chain,
 		.n_lists = trust->now.n_crls,
 	};
-	_cleanup_free_ uint8_t *bytes = gather(&trust->now), *file = malloc(sizeof(head) + chain + lists);
+	_cleanup_free_ uint8_t *bytes = gather(&trust->now),
+			       *file = malloc(sizeof(head) + chain + lists);
 
 	if (!bytes || !file)
 		return -ENOMEM;
