@@ -41,10 +41,12 @@ static void show_progress(struct parts *parts, json_t *progress)
 		return;
 	if (isatty(STDERR_FILENO))
 		fputs("\r\033[K", stderr);
-	printf("%-9s  %s%s%s\n", text_of(progress, "node"), text_of(progress, "result"), why ? ": " : "", why ? why : "");
+	printf("%-9s  %s%s%s\n", text_of(progress, "node"), text_of(progress, "result"),
+	       why ? ": " : "", why ? why : "");
 	fflush(stdout);
 	if (isatty(STDERR_FILENO))
-		fprintf(stderr, "%u of %d", parts->done, (int)json_integer_value(json_object_get(progress, "of")));
+		fprintf(stderr, "%u of %d", parts->done,
+			(int)json_integer_value(json_object_get(progress, "of")));
 }
 
 static void part(void *arg, const char *kind, json_t *object)
@@ -58,7 +60,8 @@ static void part(void *arg, const char *kind, json_t *object)
 }
 
 /* The answer, or NULL after a line on stderr. ret_exit is what the program exits with. */
-static json_t *ask(const struct ppn_admin_options *options, json_t *request, enum ppn_exit *ret_exit)
+static json_t *ask(const struct ppn_admin_options *options, json_t *request,
+		   enum ppn_exit *ret_exit)
 {
 	struct parts parts = { json_array(), options, 0 };
 	const char *error;
@@ -70,7 +73,9 @@ static json_t *ask(const struct ppn_admin_options *options, json_t *request, enu
 	if (parts.done && isatty(STDERR_FILENO))
 		fputs("\r\033[K", stderr);
 	if (!answer && *ret_exit == PPN_EXIT_NO_DAEMON)
-		fprintf(stderr, "ppn-admin: no service at %s: start it (`systemctl start ppn-admin`)\n", path);
+		fprintf(stderr,
+			"ppn-admin: no service at %s: start it (`systemctl start ppn-admin`)\n",
+			path);
 	else if (!answer)
 		fprintf(stderr, "ppn-admin: the service hung up without an answer: see its log\n");
 	if (answer && json_array_size(parts.rows)) {
@@ -80,7 +85,8 @@ static json_t *ask(const struct ppn_admin_options *options, json_t *request, enu
 	json_decref(parts.rows);
 	if (options->json) {
 		if (!answer)
-			answer = json_pack("{s:i, s:s}", "schema", PPN_CTL_SCHEMA, "error", "no service");
+			answer = json_pack("{s:i, s:s}", "schema", PPN_CTL_SCHEMA, "error",
+					   "no service");
 		json_object_del(answer, "exit");
 		json_dumpf(answer, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
 		puts("");
@@ -110,7 +116,9 @@ int ppn_verb_unlock(const struct ppn_admin_options *options, int argc, char **ar
 		fprintf(stderr, "ppn-admin unlock: passphrase: %s\n", strerror(-err));
 		return PPN_EXIT_FAILURE;
 	}
-	json_decref(ask(options, json_pack("{s:s, s:s}", "verb", "unlock", "passphrase", passphrase), &code));
+	json_decref(ask(options,
+			json_pack("{s:s, s:s}", "verb", "unlock", "passphrase", passphrase),
+			&code));
 	ppn_wipe(passphrase, sizeof(passphrase));
 	return code;
 }
@@ -132,8 +140,11 @@ int ppn_verb_status(const struct ppn_admin_options *options, int argc, char **ar
 		       (int)json_integer_value(json_object_get(answer, "nodes")),
 		       (int)json_integer_value(json_object_get(answer, "epoch")));
 		printf("mesh       %s\nbeacon    ", text_of(answer, "device"));
-		json_array_foreach(json_object_get(answer, "beacon"), i, link) printf(" %s", json_string_value(link));
-		puts(json_array_size(json_object_get(answer, "beacon")) ? "" : " no interface is named ([beacon] interfaces)");
+		json_array_foreach(json_object_get(answer, "beacon"), i, link)
+			printf(" %s", json_string_value(link));
+		puts(json_array_size(json_object_get(answer, "beacon")) ?
+			     "" :
+			     " no interface is named ([beacon] interfaces)");
 	}
 	json_decref(answer);
 	return code;
@@ -161,11 +172,12 @@ int ppn_verb_nodes(const struct ppn_admin_options *options, int argc, char **arg
 		return PPN_EXIT_USAGE;
 	answer = ask(options, json_pack("{s:s}", "verb", "nodes"), &code);
 	if (answer && code == PPN_EXIT_OK) {
-		printf("%-9s  %-10s %-8s %-16s %-8s %s\n", "NODE", "STATE", "POSTURE", "KNOWN AS", "VIA", "SEEN");
-		json_array_foreach(json_object_get(answer, "rows"), i, row)
-		{
-			printf("%-9s  %-10s %-8s %-16s %-8s ", text_of(row, "node"), text_of(row, "state"),
-			       text_of(row, "posture"), text_of(row, "known_as"), text_of(row, "via"));
+		printf("%-9s  %-10s %-8s %-16s %-8s %s\n", "NODE", "STATE", "POSTURE", "KNOWN AS",
+		       "VIA", "SEEN");
+		json_array_foreach(json_object_get(answer, "rows"), i, row) {
+			printf("%-9s  %-10s %-8s %-16s %-8s ", text_of(row, "node"),
+			       text_of(row, "state"), text_of(row, "posture"),
+			       text_of(row, "known_as"), text_of(row, "via"));
 			print_ago(row);
 		}
 	}
@@ -180,10 +192,15 @@ static void print_member(const json_t *row)
 	const json_t *endpoint;
 	size_t i;
 
-	printf("%-8d %-16s %-9s  %-9s %-8s %-30s", (int)json_integer_value(json_object_get(row, "number")),
-	       text_of(row, "name"), text_of(row, "node"), node && seat ? "node+seat" : node ? "node" : "seat",
+	printf("%-8d %-16s %-9s  %-9s %-8s %-30s",
+	       (int)json_integer_value(json_object_get(row, "number")), text_of(row, "name"),
+	       text_of(row, "node"),
+	       node && seat ? "node+seat" :
+	       node	    ? "node" :
+			      "seat",
 	       text_of(row, "posture"), text_of(row, "address"));
-	json_array_foreach(json_object_get(row, "endpoints"), i, endpoint) printf(" %s", json_string_value(endpoint));
+	json_array_foreach(json_object_get(row, "endpoints"), i, endpoint)
+		printf(" %s", json_string_value(endpoint));
 	puts("");
 }
 
@@ -195,9 +212,10 @@ static void print_open_ports(const json_t *open)
 	if (!json_array_size(open))
 		return;
 	printf("open       ");
-	json_array_foreach(open, i, rule) printf("%s%s/%d%s", i ? ", " : "", text_of(rule, "proto"),
-						 (int)json_integer_value(json_object_get(rule, "port")),
-						 json_is_true(json_object_get(rule, "public")) ? " public" : "");
+	json_array_foreach(open, i, rule)
+		printf("%s%s/%d%s", i ? ", " : "", text_of(rule, "proto"),
+		       (int)json_integer_value(json_object_get(rule, "port")),
+		       json_is_true(json_object_get(rule, "public")) ? " public" : "");
 	puts("");
 }
 
@@ -219,9 +237,10 @@ int ppn_verb_roster(const struct ppn_admin_options *options, int argc, char **ar
 		       (int)json_integer_value(json_object_get(answer, "generation")),
 		       (int)json_integer_value(json_object_get(answer, "list_number")));
 		print_open_ports(json_object_get(answer, "open_ports"));
-		printf("%-8s %-16s %-9s  %-9s %-8s %-30s %s\n", "NUMBER", "NAME", "NODE", "RUNS", "POSTURE", "ADDRESS",
-		       "ENDPOINTS");
-		json_array_foreach(json_object_get(answer, "rows"), i, row) print_member(row);
+		printf("%-8s %-16s %-9s  %-9s %-8s %-30s %s\n", "NUMBER", "NAME", "NODE", "RUNS",
+		       "POSTURE", "ADDRESS", "ENDPOINTS");
+		json_array_foreach(json_object_get(answer, "rows"), i, row)
+			print_member(row);
 	}
 	json_decref(answer);
 	return code;
@@ -268,9 +287,10 @@ static json_t *resolve(const char *target)
 	for (at = list; at && n < ADDRESSES_MAX; at = at->ai_next) {
 		char ip[NI_MAXHOST], service[PORT_TEXT];
 
-		if (getnameinfo(at->ai_addr, at->ai_addrlen, ip, sizeof(ip), service, sizeof(service),
-				NI_NUMERICHOST | NI_NUMERICSERV) == 0) {
-			json_array_append_new(out, json_pack("{s:s, s:i}", "ip", ip, "port", atoi(service)));
+		if (getnameinfo(at->ai_addr, at->ai_addrlen, ip, sizeof(ip), service,
+				sizeof(service), NI_NUMERICHOST | NI_NUMERICSERV) == 0) {
+			json_array_append_new(out, json_pack("{s:s, s:i}", "ip", ip, "port",
+							     atoi(service)));
 			n++;
 		}
 	}
@@ -288,7 +308,8 @@ static bool looks_like_node(const char *text)
 
 static int claim_usage(const char *text)
 {
-	fprintf(stderr, "ppn-admin claim: %s\nusage: ppn-admin claim NODE|HOST|--all|--local [--fingerprint F] [--name NAME]\n",
+	fprintf(stderr,
+		"ppn-admin claim: %s\nusage: ppn-admin claim NODE|HOST|--all|--local [--fingerprint F] [--name NAME]\n",
 		text);
 	return PPN_EXIT_USAGE;
 }
@@ -299,7 +320,8 @@ static int ask_claim(const struct ppn_admin_options *options, json_t *request)
 	json_t *answer = ask(options, request, &code);
 
 	if (answer && !json_object_get(answer, "error"))
-		printf("claimed %d of %d in %.1f s\n", (int)json_integer_value(json_object_get(answer, "claimed")),
+		printf("claimed %d of %d in %.1f s\n",
+		       (int)json_integer_value(json_object_get(answer, "claimed")),
 		       (int)json_integer_value(json_object_get(answer, "of")),
 		       json_number_value(json_object_get(answer, "seconds")));
 	if (answer && json_integer_value(json_object_get(answer, "informed")) <
@@ -337,8 +359,9 @@ int ppn_verb_claim(const struct ppn_admin_options *options, int argc, char **arg
 			return PPN_EXIT_FAILURE;
 		}
 	}
-	request = json_pack("{s:s, s:b, s:b, s:s?, s:s?, s:s?, s:o*}", "verb", "claim", "all", all, "local", local, "target",
-			    target, "fingerprint", fingerprint, "name", name, "addresses", addresses);
+	request = json_pack("{s:s, s:b, s:b, s:s?, s:s?, s:s?, s:o*}", "verb", "claim", "all", all,
+			    "local", local, "target", target, "fingerprint", fingerprint, "name",
+			    name, "addresses", addresses);
 	return ask_claim(options, request);
 }
 
@@ -355,17 +378,18 @@ int ppn_verb_send(const struct ppn_admin_options *options, int argc, char **argv
 	enum ppn_exit code;
 	json_t *answer;
 
-	if (ppn_options("send", argc, argv, table, 2, words, 2) != 2 || ppn_number(arg, 0, 255, &n_arg) < 0 ||
-	    ppn_number(timeout, 1, 600, &n_timeout) < 0) {
+	if (ppn_options("send", argc, argv, table, 2, words, 2) != 2 ||
+	    ppn_number(arg, 0, 255, &n_arg) < 0 || ppn_number(timeout, 1, 600, &n_timeout) < 0) {
 		fputs("usage: ppn-admin send OP NODE [--arg 0..255] [--timeout SECONDS]\n", stderr);
 		return PPN_EXIT_USAGE;
 	}
 	answer = ask(options,
-		     json_pack("{s:s, s:s, s:s, s:i, s:i}", "verb", "send", "op", words[0], "node", words[1], "arg",
-			       (int)n_arg, "timeout_ms", (int)n_timeout * 1000),
+		     json_pack("{s:s, s:s, s:s, s:i, s:i}", "verb", "send", "op", words[0], "node",
+			       words[1], "arg", (int)n_arg, "timeout_ms", (int)n_timeout * 1000),
 		     &code);
 	if (answer && !json_object_get(answer, "error"))
-		printf("%-9s  %s  seq %d  %.1f ms\n", text_of(answer, "node"), text_of(answer, "result"),
+		printf("%-9s  %s  seq %d  %.1f ms\n", text_of(answer, "node"),
+		       text_of(answer, "result"),
 		       (int)json_integer_value(json_object_get(answer, "seq")),
 		       json_number_value(json_object_get(answer, "ms")));
 	json_decref(answer);

@@ -76,9 +76,9 @@ static void batch_answer(struct batch *batch, size_t informed, size_t members)
 	double seconds = (double)(ppn_boottime_ms() - batch->started_ms) / 1000;
 
 	ppn_ctl_answer(batch->call, batch->claimed == batch->n ? PPN_EXIT_OK : PPN_EXIT_FAILURE,
-		       json_pack("{s:I, s:I, s:f, s:I, s:I}", "claimed", (json_int_t)batch->claimed, "of",
-				 (json_int_t)batch->n, "seconds", seconds, "informed", (json_int_t)informed, "members",
-				 (json_int_t)members));
+		       json_pack("{s:I, s:I, s:f, s:I, s:I}", "claimed", (json_int_t)batch->claimed,
+				 "of", (json_int_t)batch->n, "seconds", seconds, "informed",
+				 (json_int_t)informed, "members", (json_int_t)members));
 	batch_free(batch);
 }
 
@@ -121,10 +121,10 @@ static void job_over(struct job *job, const char *result, const char *why)
 	char label[10];
 	bool named = job->known || job->sent;
 
-	ppn_ctl_progress(batch->call,
-			 json_pack("{s:s, s:s, s:s, s:s?, s:I}", "node",
-				   named ? ppn_label(label, job->identity) : job->text, "target", job->text, "result",
-				   result, "why", why, "of", (json_int_t)batch->n));
+	ppn_ctl_progress(batch->call, json_pack("{s:s, s:s, s:s, s:s?, s:I}", "node",
+						named ? ppn_label(label, job->identity) : job->text,
+						"target", job->text, "result", result, "why", why,
+						"of", (json_int_t)batch->n));
 	if (job->dial)
 		ppn_dial_end(job->dial);
 	job->dial = NULL;
@@ -139,7 +139,8 @@ static void job_over(struct job *job, const char *result, const char *why)
 static void take_back(struct job *job)
 {
 	struct ppn_store *store = &job->batch->service->store;
-	int err = job->had ? ppn_store_pair_put(store, &job->was) : ppn_store_pair_drop(store, job->identity);
+	int err = job->had ? ppn_store_pair_put(store, &job->was) :
+			     ppn_store_pair_drop(store, job->identity);
 
 	if (err < 0)
 		ppn_log_errno(LOG_ERR, err, "keys of a refused claim");
@@ -148,7 +149,8 @@ static void take_back(struct job *job)
 static int keep_claimed(struct job *job, const struct ppn_accept *accept)
 {
 	struct ppn_store *store = &job->batch->service->store;
-	struct ppn_entry_claimed entry = { .number = htobe32(job->pair.number), .posture = job->pair.posture };
+	struct ppn_entry_claimed entry = { .number = htobe32(job->pair.number),
+					   .posture = job->pair.posture };
 	int err;
 
 	memcpy(job->pair.wg_key, accept->wg_key, PPN_KEY_LEN);
@@ -160,7 +162,8 @@ static int keep_claimed(struct job *job, const struct ppn_accept *accept)
 	return ppn_store_log(store, PPN_ENTRY_CLAIMED, &entry, sizeof(entry));
 }
 
-static void answered(void *arg, struct ppn_dial *dial, enum ppn_answer_code code, struct ppn_bytes rest)
+static void answered(void *arg, struct ppn_dial *dial, enum ppn_answer_code code,
+		     struct ppn_bytes rest)
 {
 	struct job *job = arg;
 	struct ppn_accept accept;
@@ -172,11 +175,13 @@ static void answered(void *arg, struct ppn_dial *dial, enum ppn_answer_code code
 	if (code != PPN_ANSWER_OK) {
 		take_back(job);
 		snprintf(why, sizeof(why), "%.*s", (int)rest.len, (const char *)rest.data);
-		job_over(job, code == PPN_ANSWER_FAILED ? "failed on the node" : "refused by the node", why);
+		job_over(job,
+			 code == PPN_ANSWER_FAILED ? "failed on the node" : "refused by the node",
+			 why);
 		return;
 	}
-	check = ppn_accept_read(rest, job->batch->service->store.trust.newest.fleet, job->identity, job->claim_hash,
-				&accept);
+	check = ppn_accept_read(rest, job->batch->service->store.trust.newest.fleet, job->identity,
+				job->claim_hash, &accept);
 	if (check != PPN_CHECK_OK) {
 		job_over(job, "not claimed", ppn_check_text(check));
 		return;
@@ -213,7 +218,8 @@ static bool fingerprint_holds(const struct job *job)
 }
 
 /* NULL, or why this machine must not become a member (DESIGN 8.10). */
-static const char *may_claim(struct job *job, const struct ppn_node_proof *node, char why[static WHY])
+static const char *may_claim(struct job *job, const struct ppn_node_proof *node,
+			     char why[static WHY])
 {
 	struct ppn_service *service = job->batch->service;
 	const struct ppn_pair *pair = ppn_store_pair(&service->store, node->identity);
@@ -228,11 +234,12 @@ static const char *may_claim(struct job *job, const struct ppn_node_proof *node,
 		return fingerprint_holds(job) ? NULL : "its fingerprint is another one";
 	if (pair && !ppn_is_zero(pair->wg_key, PPN_KEY_LEN))
 		return NULL;
-	stranger = ppn_store_enrolled(&service->store, node->batch, node->proof, node->identity, node->nonce,
-				      ppn_now_ms() / 1000);
+	stranger = ppn_store_enrolled(&service->store, node->batch, node->proof, node->identity,
+				      node->nonce, ppn_now_ms() / 1000);
 	if (!stranger)
 		return NULL;
-	snprintf(why, WHY, "%s; it shows the fingerprint %s", stranger, ppn_symbols(symbols, 51, node->identity));
+	snprintf(why, WHY, "%s; it shows the fingerprint %s", stranger,
+		 ppn_symbols(symbols, 51, node->identity));
 	return why;
 }
 
@@ -246,12 +253,14 @@ static int make_pair(struct job *job, const struct ppn_node_proof *node)
 	job->had = was;
 	if (was) {
 		job->was = *was;
-		memcpy(pair->wg_key, was->wg_key, PPN_KEY_LEN); /* a member stays one while it is claimed again */
+		memcpy(pair->wg_key, was->wg_key,
+		       PPN_KEY_LEN); /* a member stays one while it is claimed again */
 	}
 	memcpy(pair->identity, node->identity, PPN_KEY_LEN);
 	memcpy(pair->batch, node->batch, PPN_BATCH_LEN);
 	memcpy(pair->endpoint, &job->address.sin6_addr, sizeof(pair->endpoint));
-	pair->scope = IN6_IS_ADDR_LINKLOCAL(&job->address.sin6_addr) ? job->address.sin6_scope_id : 0;
+	pair->scope = IN6_IS_ADDR_LINKLOCAL(&job->address.sin6_addr) ? job->address.sin6_scope_id :
+								       0;
 	if (IN6_IS_ADDR_LOOPBACK(&job->address.sin6_addr))
 		memset(pair->endpoint, 0, sizeof(pair->endpoint));
 	pair->posture = (uint8_t)node->posture;
@@ -262,8 +271,8 @@ static int make_pair(struct job *job, const struct ppn_node_proof *node)
 }
 
 /* Our half of the key agreement, the claim, its hash, and the pair's keys. */
-static ssize_t make_claim(struct job *job, const struct ppn_node_proof *node, const uint8_t h[static PPN_HASH_LEN],
-			  uint8_t *ret_object, size_t max)
+static ssize_t make_claim(struct job *job, const struct ppn_node_proof *node,
+			  const uint8_t h[static PPN_HASH_LEN], uint8_t *ret_object, size_t max)
 {
 	struct batch *batch = job->batch;
 	const struct ppn_store *store = &batch->service->store;
@@ -286,7 +295,8 @@ static ssize_t make_claim(struct job *job, const struct ppn_node_proof *node, co
 	memcpy(claim.x, node->x, PPN_KEY_LEN);
 	memcpy(claim.prior, node->claim, PPN_HASH_LEN);
 	ppn_hash(claim.roster_hash, batch->bundle, batch->bundle_len);
-	len = ppn_claim_write(ret_object, max, &claim, store->trust.newest.fleet, store->secret.sign);
+	len = ppn_claim_write(ret_object, max, &claim, store->trust.newest.fleet,
+			      store->secret.sign);
 	err = len < 0 ? (int)len : ppn_dh(shared, y, node->x);
 	ppn_wipe(y, sizeof(y));
 	if (err < 0)
@@ -317,13 +327,15 @@ static void proved(void *arg, struct ppn_dial *dial, const struct ppn_node_proof
 	err = len < 0 ? (int)len : ppn_store_pair_put(&job->batch->service->store, &job->pair);
 	if (err < 0) {
 		job_over(job, "not claimed",
-			 err == -ERANGE ? "this certificate's node numbers are used up" : strerror(-err));
+			 err == -ERANGE ? "this certificate's node numbers are used up" :
+					  strerror(-err));
 		return;
 	}
 	job->sent = true;
 	err = ppn_dial_send(dial, (struct ppn_bytes){ object, (size_t)len });
 	if (err == 0)
-		err = ppn_dial_bundle(dial, (struct ppn_bytes){ job->batch->bundle, job->batch->bundle_len });
+		err = ppn_dial_bundle(dial, (struct ppn_bytes){ job->batch->bundle,
+								job->batch->bundle_len });
 	if (err < 0)
 		job_over(job, "no answer to the claim", strerror(-err));
 }
@@ -332,7 +344,9 @@ static void proved(void *arg, struct ppn_dial *dial, const struct ppn_node_proof
 
 static void start_more(struct batch *batch)
 {
-	static const struct ppn_dial_hooks hooks = { .proved = proved, .answered = answered, .failed = failed };
+	static const struct ppn_dial_hooks hooks = { .proved = proved,
+						     .answered = answered,
+						     .failed = failed };
 
 	while (batch->running < JOBS && batch->next < batch->n) {
 		struct job *job = &batch->jobs[batch->next++];
@@ -341,7 +355,8 @@ static void start_more(struct batch *batch)
 
 		mine.arg = job;
 		batch->running++;
-		err = ppn_dial_start(&job->dial, batch->service, &job->address, PPN_PURPOSE_CLAIM, &mine);
+		err = ppn_dial_start(&job->dial, batch->service, &job->address, PPN_PURPOSE_CLAIM,
+				     &mine);
 		if (err < 0) {
 			job_over(job, "not claimed", strerror(-err));
 			return; /* it has called us again */
@@ -351,7 +366,8 @@ static void start_more(struct batch *batch)
 		batch_over(batch);
 }
 
-static struct job *add_job(struct batch *batch, const struct sockaddr_in6 *address, const char *text)
+static struct job *add_job(struct batch *batch, const struct sockaddr_in6 *address,
+			   const char *text)
 {
 	struct job *more;
 
@@ -384,7 +400,8 @@ static void add_verified(void *arg, const struct ppn_seen *seen)
 {
 	struct batch *batch = arg;
 
-	if (!seen->stranger && (seen->state == PPN_STATE_HOLDING || seen->state == PPN_STATE_SCANNING))
+	if (!seen->stranger &&
+	    (seen->state == PPN_STATE_HOLDING || seen->state == PPN_STATE_SCANNING))
 		add_seen(batch, seen);
 }
 
@@ -440,13 +457,15 @@ static int add_node(struct batch *batch, const char *target)
 	char a[52], b[52];
 
 	if (!seen) {
-		ppn_ctl_error(batch->call, PPN_EXIT_FAILURE, "%s is not seen on any link: name its host, or see `ppn-admin nodes`",
+		ppn_ctl_error(batch->call, PPN_EXIT_FAILURE,
+			      "%s is not seen on any link: name its host, or see `ppn-admin nodes`",
 			      target);
 		return -EEXIST;
 	}
 	if (two) {
-		ppn_ctl_error(batch->call, PPN_EXIT_FAILURE, "%s means two nodes: %s and %s", target,
-			      ppn_symbols(a, 51, seen->identity), ppn_symbols(b, 51, two->identity));
+		ppn_ctl_error(batch->call, PPN_EXIT_FAILURE, "%s means two nodes: %s and %s",
+			      target, ppn_symbols(a, 51, seen->identity),
+			      ppn_symbols(b, 51, two->identity));
 		return -EEXIST;
 	}
 	add_seen(batch, seen);
@@ -460,7 +479,8 @@ static void put_fingerprint(struct job *job, const char *text)
 
 	for (; *text && n < sizeof(job->fingerprint) - 1; text++)
 		if (*text != '-' && *text != ' ')
-			job->fingerprint[n++] = (char)(*text >= 'A' && *text <= 'Z' ? *text + 32 : *text);
+			job->fingerprint[n++] =
+				(char)(*text >= 'A' && *text <= 'Z' ? *text + 32 : *text);
 	job->fingerprint[n] = '\0';
 }
 
@@ -517,11 +537,13 @@ static int take_bundle(struct batch *batch)
 static void refuse(struct batch *batch, int err)
 {
 	if (err == -ENOENT)
-		ppn_ctl_error(batch->call, PPN_EXIT_NO_DAEMON, "no ppnd answered on this machine when the seat was unlocked");
+		ppn_ctl_error(batch->call, PPN_EXIT_NO_DAEMON,
+			      "no ppnd answered on this machine when the seat was unlocked");
 	else if (err == -EINVAL)
 		ppn_ctl_error(batch->call, PPN_EXIT_USAGE, "no usable address");
 	else if (err != -EEXIST)
-		ppn_ctl_error(batch->call, PPN_EXIT_FAILURE, "nothing was claimed: %s", strerror(-err));
+		ppn_ctl_error(batch->call, PPN_EXIT_FAILURE, "nothing was claimed: %s",
+			      strerror(-err));
 	batch_free(batch);
 }
 
@@ -531,7 +553,8 @@ void ppn_claim_call(struct ppn_service *service, struct ppn_ctl_call *call, json
 	int err;
 
 	if (!(service->store.cert.rights & PPN_RIGHT_CLAIM)) {
-		ppn_ctl_error(call, PPN_EXIT_REFUSED, "this seat's certificate has no right to claim");
+		ppn_ctl_error(call, PPN_EXIT_REFUSED,
+			      "this seat's certificate has no right to claim");
 		return;
 	}
 	if (!service->claim)

@@ -50,7 +50,8 @@ static uint64_t monotonic_ns(void)
 
 /* ---- frames out ---- */
 
-static int send_batch(int fd, const struct ppn_frame *frame, struct sockaddr_in6 *to, unsigned int n)
+static int send_batch(int fd, const struct ppn_frame *frame, struct sockaddr_in6 *to,
+		      unsigned int n)
 {
 	struct iovec iov = { (void *)frame, sizeof(*frame) };
 	struct mmsghdr messages[BATCH] = { 0 };
@@ -81,7 +82,8 @@ static void broadcast(struct command *command)
 		memset(&to[n], 0, sizeof(to[n]));
 		to[n].sin6_family = AF_INET6;
 		to[n].sin6_port = htons(PPN_PORT_FRAME);
-		ppn_mesh_address(to[n].sin6_addr.s6_addr, service->store.trust.newest.fleet, member->identity, 1);
+		ppn_mesh_address(to[n].sin6_addr.s6_addr, service->store.trust.newest.fleet,
+				 member->identity, 1);
 		if (++n == BATCH) {
 			send_batch(service->command->fd, &command->frame, to, n);
 			n = 0;
@@ -115,9 +117,10 @@ static void again(evutil_socket_t fd, short what, void *arg)
 		broadcast(command);
 		return;
 	}
-	ppn_ctl_error(command->call, PPN_EXIT_TIMEOUT,
-		      "no acknowledgement of seq %u, sent %u times: the node may have acted, or not", command->seq,
-		      command->times);
+	ppn_ctl_error(
+		command->call, PPN_EXIT_TIMEOUT,
+		"no acknowledgement of seq %u, sent %u times: the node may have acted, or not",
+		command->seq, command->times);
 	forget(command);
 }
 
@@ -144,9 +147,10 @@ static void answer(struct command *command, const struct ppn_result *result)
 	char label[10];
 
 	ppn_ctl_answer(command->call, acted ? PPN_EXIT_OK : PPN_EXIT_FAILURE,
-		       json_pack("{s:s, s:s, s:s, s:b, s:i, s:f}", "node", ppn_label(label, command->identity), "op",
-				 ppn_op_text(command->frame.op), "result", result_text(code), "acted", acted, "seq",
-				 (int)command->seq, "ms", ms));
+		       json_pack("{s:s, s:s, s:s, s:b, s:i, s:f}", "node",
+				 ppn_label(label, command->identity), "op",
+				 ppn_op_text(command->frame.op), "result", result_text(code),
+				 "acted", acted, "seq", (int)command->seq, "ms", ms));
 	forget(command);
 }
 
@@ -158,10 +162,13 @@ static void match_results(struct ppn_service *service, const struct ppn_pair *pa
 		next = command->next;
 		if (memcmp(command->identity, pair->identity, PPN_KEY_LEN) != 0)
 			continue;
-		for (size_t i = 0; i < sizeof(pair->telemetry.results) / sizeof(pair->telemetry.results[0]); i++) {
+		for (size_t i = 0;
+		     i < sizeof(pair->telemetry.results) / sizeof(pair->telemetry.results[0]);
+		     i++) {
 			const struct ppn_result *result = &pair->telemetry.results[i];
 
-			if (be32toh(result->seq) == command->seq && result->op == command->frame.op &&
+			if (be32toh(result->seq) == command->seq &&
+			    result->op == command->frame.op &&
 			    be16toh(result->code) != PPN_RESULT_NONE) {
 				answer(command, result);
 				break;
@@ -176,7 +183,8 @@ static struct ppn_pair *pair_at(struct ppn_service *service, const struct in6_ad
 	uint8_t want[16];
 
 	for (size_t i = 0; i < service->store.n_pairs; i++) {
-		ppn_mesh_address(want, service->store.trust.newest.fleet, service->store.pairs[i].identity, 1);
+		ppn_mesh_address(want, service->store.trust.newest.fleet,
+				 service->store.pairs[i].identity, 1);
 		if (memcmp(want, addr, sizeof(want)) == 0)
 			return &service->store.pairs[i];
 	}
@@ -189,8 +197,8 @@ static void take_telemetry(struct ppn_service *service, const uint8_t *packet, s
 	struct ppn_pair *pair = pair_at(service, &from->sin6_addr);
 	struct ppn_telemetry telemetry;
 
-	if (!pair || ppn_telemetry_check(packet, len, pair->keys.telemetry, pair->number, pair->telemetry_last,
-					 &telemetry) != PPN_CHECK_OK)
+	if (!pair || ppn_telemetry_check(packet, len, pair->keys.telemetry, pair->number,
+					 pair->telemetry_last, &telemetry) != PPN_CHECK_OK)
 		return;
 	pair->telemetry = telemetry;
 	pair->telemetry_last = (uint64_t)be32toh(telemetry.boots) << 32 | be32toh(telemetry.n);
@@ -206,7 +214,8 @@ static void readable(evutil_socket_t fd, short what, void *arg)
 	ssize_t n;
 
 	(void)what;
-	while ((n = recvfrom(fd, packet, sizeof(packet), MSG_DONTWAIT, (struct sockaddr *)&from, &from_len)) >= 0) {
+	while ((n = recvfrom(fd, packet, sizeof(packet), MSG_DONTWAIT, (struct sockaddr *)&from,
+			     &from_len)) >= 0) {
 		take_telemetry(arg, packet, (size_t)n, &from);
 		from_len = sizeof(from);
 	}
@@ -214,7 +223,8 @@ static void readable(evutil_socket_t fd, short what, void *arg)
 
 int ppn_command_start(struct ppn_service *service)
 {
-	struct sockaddr_in6 own = { .sin6_family = AF_INET6, .sin6_port = htons(PPN_PORT_TELEMETRY) };
+	struct sockaddr_in6 own = { .sin6_family = AF_INET6,
+				    .sin6_port = htons(PPN_PORT_TELEMETRY) };
 	struct ppn_command_room *room = calloc(1, sizeof(*room));
 	const int on = 1;
 
@@ -229,7 +239,8 @@ int ppn_command_start(struct ppn_service *service)
 	if (setsockopt(room->fd, IPPROTO_IPV6, IPV6_FREEBIND, &on, sizeof(on)) < 0 ||
 	    bind(room->fd, (struct sockaddr *)&own, sizeof(own)) < 0)
 		return -errno;
-	room->readable = event_new(service->base, room->fd, EV_READ | EV_PERSIST, readable, service);
+	room->readable =
+		event_new(service->base, room->fd, EV_READ | EV_PERSIST, readable, service);
 	if (!room->readable || event_add(room->readable, NULL) < 0)
 		return -ENOMEM;
 	return 0;
@@ -255,24 +266,30 @@ void ppn_command_stop(struct ppn_service *service)
 
 /* ---- the verb ---- */
 
-static const struct ppn_member *member_for(struct ppn_service *service, struct ppn_ctl_call *call, const char *text)
+static const struct ppn_member *member_for(struct ppn_service *service, struct ppn_ctl_call *call,
+					   const char *text)
 {
-	const struct ppn_member *two = NULL, *member = ppn_roster_find(&service->store.roster, text, &two);
+	const struct ppn_member *two = NULL,
+				*member = ppn_roster_find(&service->store.roster, text, &two);
 
 	if (!member) {
-		ppn_ctl_error(call, PPN_EXIT_FAILURE, "no member %s: `ppn-admin roster show` lists them", text);
+		ppn_ctl_error(call, PPN_EXIT_FAILURE,
+			      "no member %s: `ppn-admin roster show` lists them", text);
 		return NULL;
 	}
 	if (two) {
 		char a[52], b[52];
 
 		ppn_ctl_error(call, PPN_EXIT_FAILURE, "%s means two members: %s and %s", text,
-			      ppn_symbols(a, 51, member->identity), ppn_symbols(b, 51, two->identity));
+			      ppn_symbols(a, 51, member->identity),
+			      ppn_symbols(b, 51, two->identity));
 		return NULL;
 	}
 	if (!(member->flags & PPN_MEMBER_NODE) ||
 	    memcmp(member->serial, service->store.cert.serial, PPN_SERIAL_LEN) == 0) {
-		ppn_ctl_error(call, PPN_EXIT_REFUSED, "%s is this seat itself: frames cross ppn0, and none goes there", text);
+		ppn_ctl_error(call, PPN_EXIT_REFUSED,
+			      "%s is this seat itself: frames cross ppn0, and none goes there",
+			      text);
 		return NULL;
 	}
 	return member;
@@ -312,8 +329,8 @@ static struct command *new_command(struct ppn_service *service, const struct ppn
 	return command;
 }
 
-static void start_command(struct ppn_service *service, struct ppn_ctl_call *call, struct ppn_pair *pair, uint8_t op,
-			  uint8_t arg, uint64_t timeout_ms)
+static void start_command(struct ppn_service *service, struct ppn_ctl_call *call,
+			  struct ppn_pair *pair, uint8_t op, uint8_t arg, uint64_t timeout_ms)
 {
 	struct command *command = new_command(service, pair);
 	int err;
@@ -322,16 +339,20 @@ static void start_command(struct ppn_service *service, struct ppn_ctl_call *call
 		ppn_ctl_error(call, PPN_EXIT_FAILURE, "out of memory");
 		return;
 	}
-	err = ppn_store_seq(&service->store, pair, be32toh(pair->telemetry.seq_next), &command->seq);
+	err = ppn_store_seq(&service->store, pair, be32toh(pair->telemetry.seq_next),
+			    &command->seq);
 	if (err == 0) {
-		ppn_frame_write(&command->frame, op, pair->number, arg, command->seq, pair->keys.command);
+		ppn_frame_write(&command->frame, op, pair->number, arg, command->seq,
+				pair->keys.command);
 		err = log_sent(service, &command->frame); /* before it leaves */
 	}
 	if (err < 0) {
 		forget(command);
-		ppn_ctl_error(call, PPN_EXIT_FAILURE, "nothing was sent: %s",
-			      err == -EOVERFLOW ? "this pair's sequence numbers are used up: claim the node again" :
-						  strerror(-err));
+		ppn_ctl_error(
+			call, PPN_EXIT_FAILURE, "nothing was sent: %s",
+			err == -EOVERFLOW ?
+				"this pair's sequence numbers are used up: claim the node again" :
+				strerror(-err));
 		return;
 	}
 	command->call = call;
@@ -348,10 +369,11 @@ void ppn_command_call(struct ppn_service *service, struct ppn_ctl_call *call, js
 	struct ppn_pair *pair;
 	int op;
 
-	if (json_unpack(request, "{s:s, s:s, s?:I, s?:I}", "op", &op_text, "node", &node, "arg", &arg, "timeout_ms",
-			&timeout_ms) < 0 ||
+	if (json_unpack(request, "{s:s, s:s, s?:I, s?:I}", "op", &op_text, "node", &node, "arg",
+			&arg, "timeout_ms", &timeout_ms) < 0 ||
 	    arg < 0 || arg > 255 || timeout_ms < 1 || timeout_ms > TIMEOUT_MAX_MS) {
-		ppn_ctl_error(call, PPN_EXIT_USAGE, "send wants op, node, and may have arg (0 to 255) and timeout_ms");
+		ppn_ctl_error(call, PPN_EXIT_USAGE,
+			      "send wants op, node, and may have arg (0 to 255) and timeout_ms");
 		return;
 	}
 	op = ppn_op_number(op_text);
@@ -360,7 +382,8 @@ void ppn_command_call(struct ppn_service *service, struct ppn_ctl_call *call, js
 		return;
 	}
 	if (!(service->store.cert.rights & PPN_RIGHT_SEND)) {
-		ppn_ctl_error(call, PPN_EXIT_REFUSED, "this seat's certificate has no right to send");
+		ppn_ctl_error(call, PPN_EXIT_REFUSED,
+			      "this seat's certificate has no right to send");
 		return;
 	}
 	member = member_for(service, call, node);
@@ -368,7 +391,9 @@ void ppn_command_call(struct ppn_service *service, struct ppn_ctl_call *call, js
 		return;
 	pair = ppn_store_pair(&service->store, member->identity);
 	if (!pair) {
-		ppn_ctl_error(call, PPN_EXIT_REFUSED, "%s was claimed by another seat, and this one has no key with it", node);
+		ppn_ctl_error(call, PPN_EXIT_REFUSED,
+			      "%s was claimed by another seat, and this one has no key with it",
+			      node);
 		return;
 	}
 	start_command(service, call, pair, (uint8_t)op, (uint8_t)arg, (uint64_t)timeout_ms);

@@ -37,7 +37,8 @@ static int set_port(uint16_t *ret_port, const char *value, char ret_why[static 1
 
 /* Words separated by blanks or commas, one call each. */
 static int each_word(struct ppn_admin_config *config, const char *value, char ret_why[static 160],
-		     int (*take)(struct ppn_admin_config *config, const char *word, char ret_why[static 160]))
+		     int (*take)(struct ppn_admin_config *config, const char *word,
+				 char ret_why[static 160]))
 {
 	char text[256], *save = NULL;
 
@@ -58,7 +59,8 @@ static int take_link(struct ppn_admin_config *config, const char *word, char ret
 	return set_name(config->links[config->n_links++], word, ret_why);
 }
 
-static int take_endpoint(struct ppn_admin_config *config, const char *word, char ret_why[static 160])
+static int take_endpoint(struct ppn_admin_config *config, const char *word,
+			 char ret_why[static 160])
 {
 	struct ppn_endpoint *endpoint = &config->endpoint[config->n_endpoints];
 	struct in_addr v4;
@@ -100,7 +102,8 @@ static int set_wg_port(void *config, const char *key, const char *value, char re
 	return set_port(&((struct ppn_admin_config *)config)->wg_port, value, ret_why);
 }
 
-static int set_claim_port(void *config, const char *key, const char *value, char ret_why[static 160])
+static int set_claim_port(void *config, const char *key, const char *value,
+			  char ret_why[static 160])
 {
 	(void)key;
 	return set_port(&((struct ppn_admin_config *)config)->claim_port, value, ret_why);
@@ -133,14 +136,16 @@ static const struct ppn_ini_key keys[] = {
 	{ "mesh", "backend", set_backend },    { "claim", "port", set_claim_port },
 };
 
-int ppn_admin_config_read(struct ppn_admin_config *ret_config, const char *path, char ret_why[static 256])
+int ppn_admin_config_read(struct ppn_admin_config *ret_config, const char *path,
+			  char ret_why[static 256])
 {
 	struct ppn_admin_config config = {
 		.device = "ppn0",
 		.wg_port = PPN_PORT_WIREGUARD,
 		.claim_port = PPN_PORT_CLAIM,
 	};
-	int err = ppn_ini_read(path ? path : CONFIG_FILE, keys, sizeof(keys) / sizeof(keys[0]), &config, ret_why);
+	int err = ppn_ini_read(path ? path : CONFIG_FILE, keys, sizeof(keys) / sizeof(keys[0]),
+			       &config, ret_why);
 
 	if (err == -ENOENT && path)
 		snprintf(ret_why, 256, "%.200s: not there", path);

@@ -34,8 +34,8 @@ static void proved(void *arg, struct ppn_claim_client *client, struct ppn_bytes 
 	enum ppn_check check;
 
 	(void)client;
-	check = ppn_node_read(object, dial->service->store.trust.newest.fleet, rs, dial->service->store.cert.noise_key,
-			      &node);
+	check = ppn_node_read(object, dial->service->store.trust.newest.fleet, rs,
+			      dial->service->store.cert.noise_key, &node);
 	if (check != PPN_CHECK_OK) {
 		fail(dial, ppn_check_text(check));
 		return;
@@ -59,11 +59,13 @@ static void received(void *arg, struct ppn_claim_client *client, struct ppn_byte
 		return;
 	}
 	dial->hooks.answered(dial->hooks.arg, dial, (enum ppn_answer_code)answer.code,
-			     (struct ppn_bytes){ message.data + sizeof(answer), message.len - sizeof(answer) });
+			     (struct ppn_bytes){ message.data + sizeof(answer),
+						 message.len - sizeof(answer) });
 }
 
 /* What the operator can do about it, where there is something. */
-static void advise(const struct ppn_dial *dial, enum ppn_claim_client_end end, char ret_why[static WHY_LEN])
+static void advise(const struct ppn_dial *dial, enum ppn_claim_client_end end,
+		   char ret_why[static WHY_LEN])
 {
 	const struct ppn_service *service = dial->service;
 	char root[PPN_KEY_ID_LEN * 2 + 1];
@@ -71,22 +73,26 @@ static void advise(const struct ppn_dial *dial, enum ppn_claim_client_end end, c
 	switch (end) {
 	case PPN_CLAIM_CLIENT_SILENT:
 	case PPN_CLAIM_CLIENT_UNREACHABLE:
-		snprintf(ret_why, WHY_LEN,
-			 "%s: a firewall before it (a provider's, too) must let in tcp/%u and udp/%u; or it is down, or claimed already",
-			 ppn_claim_client_text(end), ntohs(dial->to.sin6_port), service->config.wg_port);
+		snprintf(
+			ret_why, WHY_LEN,
+			"%s: a firewall before it (a provider's, too) must let in tcp/%u and udp/%u; or it is down, or claimed already",
+			ppn_claim_client_text(end), ntohs(dial->to.sin6_port),
+			service->config.wg_port);
 		break;
 	case PPN_CLAIM_CLIENT_NO_PROOF:
-		snprintf(ret_why, WHY_LEN,
-			 "%s; this authority is fleet %s: compare with what `ppn status` shows on that machine",
-			 ppn_claim_client_text(end),
-			 ppn_hex(root, service->store.trust.newest.fleet, PPN_KEY_ID_LEN));
+		snprintf(
+			ret_why, WHY_LEN,
+			"%s; this authority is fleet %s: compare with what `ppn status` shows on that machine",
+			ppn_claim_client_text(end),
+			ppn_hex(root, service->store.trust.newest.fleet, PPN_KEY_ID_LEN));
 		break;
 	default:
 		snprintf(ret_why, WHY_LEN, "%s", ppn_claim_client_text(end));
 	}
 }
 
-static void ended(void *arg, struct ppn_claim_client *client, enum ppn_claim_client_end end, int err)
+static void ended(void *arg, struct ppn_claim_client *client, enum ppn_claim_client_end end,
+		  int err)
 {
 	struct ppn_dial *dial = arg;
 	char why[WHY_LEN];
@@ -105,8 +111,9 @@ static const struct ppn_claim_client_hooks client_hooks = {
 	.ended = ended,
 };
 
-int ppn_dial_start(struct ppn_dial **ret_dial, struct ppn_service *service, const struct sockaddr_in6 *to,
-		   enum ppn_purpose purpose, const struct ppn_dial_hooks *hooks)
+int ppn_dial_start(struct ppn_dial **ret_dial, struct ppn_service *service,
+		   const struct sockaddr_in6 *to, enum ppn_purpose purpose,
+		   const struct ppn_dial_hooks *hooks)
 {
 	const struct ppn_store *store = &service->store;
 	_cleanup_free_ uint8_t *credentials = malloc(PPN_MESSAGE2_MAX);
@@ -158,7 +165,8 @@ int ppn_dial_bundle(struct ppn_dial *dial, struct ppn_bytes bundle)
 	if (!dial->bundle)
 		return -ENOMEM;
 	memcpy(dial->bundle, bundle.data, bundle.len);
-	return ppn_claim_client_stream(dial->client, (struct ppn_bytes){ dial->bundle, bundle.len });
+	return ppn_claim_client_stream(dial->client,
+				       (struct ppn_bytes){ dial->bundle, bundle.len });
 }
 
 void ppn_dial_end(struct ppn_dial *dial)

@@ -52,15 +52,16 @@ static int root_document(struct fleet *fleet, uint64_t now)
 	len = ppn_root_write(body, sizeof(body), &fleet->root);
 	if (len < 0)
 		return (int)len;
-	len = ppn_root_sign(fleet->document, sizeof(fleet->document), (struct ppn_bytes){ body, (size_t)len },
-			    fleet->root.fleet, (const uint8_t(*)[32])fleet->seeds, N_ROOTS);
+	len = ppn_root_sign(fleet->document, sizeof(fleet->document),
+			    (struct ppn_bytes){ body, (size_t)len }, fleet->root.fleet,
+			    (const uint8_t(*)[32])fleet->seeds, N_ROOTS);
 	fleet->document_len = (size_t)len;
 	return len < 0 ? (int)len : 0;
 }
 
 /* Body is already in `object`; its signature goes behind it. */
-static int sign(const struct fleet *fleet, enum ppn_object kind, uint8_t *object, size_t max, ssize_t body_len,
-		size_t *ret_len)
+static int sign(const struct fleet *fleet, enum ppn_object kind, uint8_t *object, size_t max,
+		ssize_t body_len, size_t *ret_len)
 {
 	if (body_len < 0 || (size_t)body_len + PPN_SIG_LEN > max)
 		return -EMSGSIZE;
@@ -122,7 +123,8 @@ static int write_authority(int dir, const struct fleet *fleet)
 	memcpy(bytes + 1, fleet->document, fleet->document_len);
 	len = ppn_armor_write(text, sizeof(text), PPN_ARMOR_AUTHORITY,
 			      (struct ppn_bytes){ bytes, fleet->document_len + 1 });
-	return len < 0 ? (int)len : ppn_file_write(dir, PPN_STORE_AUTHORITY, 0644, text, (size_t)len);
+	return len < 0 ? (int)len :
+			 ppn_file_write(dir, PPN_STORE_AUTHORITY, 0644, text, (size_t)len);
 }
 
 static int first_entry(int dir, const struct fleet *fleet, uint64_t now)
@@ -140,7 +142,8 @@ static int first_entry(int dir, const struct fleet *fleet, uint64_t now)
 	if (err < 0)
 		return err;
 	ppn_hash(pin, fleet->document, fleet->document_len);
-	err = ppn_ledger_write(&ledger, now * 1000, PPN_ENTRY_FLEET, pin, sizeof(pin), fleet->secret.sign, true);
+	err = ppn_ledger_write(&ledger, now * 1000, PPN_ENTRY_FLEET, pin, sizeof(pin),
+			       fleet->secret.sign, true);
 	ppn_ledger_close(&ledger);
 	return err;
 }
@@ -155,8 +158,8 @@ static int write_all(int dir, const struct fleet *fleet, const char *passphrase,
 			    PPN_KDF_MODERATE);
 	ppn_wipe(&root, sizeof(root));
 	if (err == 0)
-		err = ppn_key_write(dir, PPN_STORE_KEY, PPN_KEY_ADMIN, &fleet->secret, sizeof(fleet->secret),
-				    passphrase, PPN_KDF_MODERATE);
+		err = ppn_key_write(dir, PPN_STORE_KEY, PPN_KEY_ADMIN, &fleet->secret,
+				    sizeof(fleet->secret), passphrase, PPN_KDF_MODERATE);
 	if (err == 0)
 		err = ppn_file_write(dir, PPN_STORE_CERT, 0644, fleet->cert, fleet->cert_len);
 	if (err == 0)
@@ -168,8 +171,8 @@ static int write_all(int dir, const struct fleet *fleet, const char *passphrase,
 
 static char *key_text(char ret_text[static 20], const uint8_t id[static PPN_KEY_ID_LEN])
 {
-	snprintf(ret_text, 20, "%02x%02x-%02x%02x-%02x%02x-%02x%02x", id[0], id[1], id[2], id[3], id[4], id[5],
-		 id[6], id[7]);
+	snprintf(ret_text, 20, "%02x%02x-%02x%02x-%02x%02x-%02x%02x", id[0], id[1], id[2], id[3],
+		 id[4], id[5], id[6], id[7]);
 	return ret_text;
 }
 
@@ -201,11 +204,12 @@ static void print_fleet(const struct fleet *fleet, const struct ppn_admin_option
 	ppn_key_id(sign_id, fleet->admin.sign_key);
 	strftime(until, sizeof(until), "%Y-%m-%d", gmtime_r(&end, &tm));
 	printf("fleet      %s/48\n", prefix);
-	printf("roots      %s               # a file, to be moved away: %s/%s\n", id[0], options->state_dir,
-	       PPN_STORE_ROOT_KEY);
+	printf("roots      %s               # a file, to be moved away: %s/%s\n", id[0],
+	       options->state_dir, PPN_STORE_ROOT_KEY);
 	printf("           %s and\n           %s               # printed once, on paper: two of three change the set\n",
 	       id[1], id[2]);
-	printf("admin      %s until %s   # daily work; the only key that stays\n", key_text(admin, sign_id), until);
+	printf("admin      %s until %s   # daily work; the only key that stays\n",
+	       key_text(admin, sign_id), until);
 }
 
 static int fail(int err, const char *what)
@@ -214,7 +218,8 @@ static int fail(int err, const char *what)
 	return PPN_EXIT_FAILURE;
 }
 
-static int make(const struct ppn_admin_options *options, const char *name, uint64_t days, const char *passphrase)
+static int make(const struct ppn_admin_options *options, const char *name, uint64_t days,
+		const char *passphrase)
 {
 	_cleanup_close_ int dir = ppn_dir_open(options->state_dir, 0700);
 	uint64_t now = (uint64_t)time(NULL);
@@ -224,7 +229,8 @@ static int make(const struct ppn_admin_options *options, const char *name, uint6
 	if (dir < 0)
 		return fail(dir, options->state_dir);
 	if (faccessat(dir, PPN_STORE_AUTHORITY, F_OK, 0) == 0) {
-		fprintf(stderr, "ppn-admin init: %s/%s is there: this machine has an authority; it stays as it is\n",
+		fprintf(stderr,
+			"ppn-admin init: %s/%s is there: this machine has an authority; it stays as it is\n",
 			options->state_dir, PPN_STORE_AUTHORITY);
 		return PPN_EXIT_REFUSED;
 	}
@@ -257,8 +263,11 @@ int ppn_verb_init(const struct ppn_admin_options *options, int argc, char **argv
 
 	if (ppn_options("init", argc, argv, table, 3, NULL, 0) < 0)
 		return PPN_EXIT_USAGE;
-	if (strlen(name) == 0 || strlen(name) > PPN_NAME_MAX || ppn_number(days, 1, 36500, &n_days) < 0) {
-		fprintf(stderr, "ppn-admin init: --name has 1 to %d letters, --days is 1 to 36500\n", PPN_NAME_MAX);
+	if (strlen(name) == 0 || strlen(name) > PPN_NAME_MAX ||
+	    ppn_number(days, 1, 36500, &n_days) < 0) {
+		fprintf(stderr,
+			"ppn-admin init: --name has 1 to %d letters, --days is 1 to 36500\n",
+			PPN_NAME_MAX);
 		return PPN_EXIT_USAGE;
 	}
 	if (options->json) {

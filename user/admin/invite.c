@@ -26,7 +26,8 @@ static int fail(const char *what, const char *text)
 }
 
 /* struct ppn_invite, then the chain as authority.pub holds it: count and documents. */
-static ssize_t invite_text(const struct ppn_store *store, const struct ppn_invite *invite, char *ret_text, size_t max)
+static ssize_t invite_text(const struct ppn_store *store, const struct ppn_invite *invite,
+			   char *ret_text, size_t max)
 {
 	size_t len = sizeof(*invite) + 1 + store->trust.chain.len;
 	_cleanup_free_ uint8_t *bytes = malloc(len);
@@ -42,7 +43,8 @@ static ssize_t invite_text(const struct ppn_store *store, const struct ppn_invit
 	return n;
 }
 
-static int keep(const struct ppn_store *store, const struct ppn_invite *invite, const char *text, size_t len)
+static int keep(const struct ppn_store *store, const struct ppn_invite *invite, const char *text,
+		size_t len)
 {
 	char name[2 * PPN_BATCH_LEN + 1];
 	_cleanup_close_ int dir = -1;
@@ -69,7 +71,8 @@ static int make(const struct ppn_store *store, unsigned long count, unsigned lon
 	ppn_random(invite.enrolment_key, sizeof(invite.enrolment_key));
 	len = invite_text(store, &invite, text, PPN_ARMOR_MAX);
 	err = len < 0 ? (int)len : keep(store, &invite, text, (size_t)len);
-	if (err == 0 && (fwrite(text, 1, (size_t)len, stdout) != (size_t)len || fflush(stdout) != 0))
+	if (err == 0 &&
+	    (fwrite(text, 1, (size_t)len, stdout) != (size_t)len || fflush(stdout) != 0))
 		err = -EIO;
 	ppn_wipe(&invite, sizeof(invite));
 	ppn_wipe(text, len < 0 ? 0 : (size_t)len);
@@ -90,8 +93,10 @@ int ppn_verb_invite(const struct ppn_admin_options *options, int argc, char **ar
 
 	if (ppn_options("invite", argc, argv, table, 2, NULL, 0) < 0)
 		return PPN_EXIT_USAGE;
-	if (ppn_number(count, 1, PPN_MEMBERS_MAX, &n_count) < 0 || ppn_number(days, 1, 3650, &n_days) < 0) {
-		fprintf(stderr, "ppn-admin invite: --count is 1 to %d, --days is 1 to 3650\n", PPN_MEMBERS_MAX);
+	if (ppn_number(count, 1, PPN_MEMBERS_MAX, &n_count) < 0 ||
+	    ppn_number(days, 1, 3650, &n_days) < 0) {
+		fprintf(stderr, "ppn-admin invite: --count is 1 to %d, --days is 1 to 3650\n",
+			PPN_MEMBERS_MAX);
 		return PPN_EXIT_USAGE;
 	}
 	if (ppn_store_open(&store, options->state_dir, (uint64_t)time(NULL), why) < 0)

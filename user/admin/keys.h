@@ -12,7 +12,7 @@
 #include "lib/crypto.h"
 
 enum ppn_key_kind {
-	PPN_KEY_ROOT = 1,  /* struct ppn_root_secret */
+	PPN_KEY_ROOT = 1, /* struct ppn_root_secret */
 	PPN_KEY_ADMIN = 2, /* struct ppn_admin_secret */
 };
 
@@ -21,10 +21,10 @@ struct ppn_root_secret {
 };
 
 struct ppn_admin_secret {
-	uint8_t sign[32];    /* Ed25519 seed; the seat's identity */
-	uint8_t noise[32];   /* X25519 */
-	uint8_t box[32];     /* X25519; opens `here` */
-	uint8_t wg[32];	     /* X25519 */
+	uint8_t sign[32]; /* Ed25519 seed; the seat's identity */
+	uint8_t noise[32]; /* X25519 */
+	uint8_t box[32]; /* X25519; opens `here` */
+	uint8_t wg[32]; /* X25519 */
 	uint8_t storage[32]; /* seals what the state directory keeps of pairs */
 };
 

@@ -37,8 +37,9 @@ static int walk(const struct ppn_admin_options *options, struct ppn_store *store
 	char why[160] = "";
 	int err;
 
-	err = ppn_ledger_walk(store->dir, store->trust.newest.fleet, verify ? store->cert.sign_key : NULL,
-			      verify ? NULL : print_entry, progress ? print_progress : NULL, NULL, &head, why);
+	err = ppn_ledger_walk(store->dir, store->trust.newest.fleet,
+			      verify ? store->cert.sign_key : NULL, verify ? NULL : print_entry,
+			      progress ? print_progress : NULL, NULL, &head, why);
 	if (progress)
 		fputs("\r     \r", stderr);
 	if (err < 0) {
@@ -48,7 +49,8 @@ static int walk(const struct ppn_admin_options *options, struct ppn_store *store
 	if (!verify)
 		return PPN_EXIT_OK;
 	if (options->json)
-		printf("{\"schema\": %d, \"entries\": %" PRIu64 ", \"verified\": true}\n", PPN_CTL_SCHEMA, head.size);
+		printf("{\"schema\": %d, \"entries\": %" PRIu64 ", \"verified\": true}\n",
+		       PPN_CTL_SCHEMA, head.size);
 	else
 		printf("%" PRIu64 " entries, chain and signatures hold\n", head.size);
 	return PPN_EXIT_OK;

@@ -34,7 +34,8 @@ static void put_symbols(json_t *object, const uint8_t identity[static PPN_KEY_LE
 	char label[10], symbols[SYMBOLS], hex[2 * PPN_KEY_LEN + 1];
 
 	json_object_set_new(object, "node", json_string(ppn_label(label, identity)));
-	json_object_set_new(object, "fingerprint", json_string(ppn_symbols(symbols, SYMBOLS - 1, identity)));
+	json_object_set_new(object, "fingerprint",
+			    json_string(ppn_symbols(symbols, SYMBOLS - 1, identity)));
 	json_object_set_new(object, "identity", json_string(ppn_hex(hex, identity, PPN_KEY_LEN)));
 }
 
@@ -49,9 +50,10 @@ static void seen_row(void *arg, const struct ppn_seen *seen)
 	if (ppn_store_pair(&rows->service->store, seen->identity))
 		return; /* a member: telemetry says more */
 	inet_ntop(AF_INET6, &seen->address.sin6_addr, addr, sizeof(addr));
-	object = json_pack("{s:s, s:s, s:s, s:s, s:s, s:I}", "state", ppn_state_text(seen->state), "posture",
-			   ppn_posture_text(seen->posture), "known_as", seen->stranger ? "stranger" : "invited", "via",
-			   seen->link, "address", addr, "seen_ms", (json_int_t)(ppn_boottime_ms() - seen->at_ms));
+	object = json_pack("{s:s, s:s, s:s, s:s, s:s, s:I}", "state", ppn_state_text(seen->state),
+			   "posture", ppn_posture_text(seen->posture), "known_as",
+			   seen->stranger ? "stranger" : "invited", "via", seen->link, "address",
+			   addr, "seen_ms", (json_int_t)(ppn_boottime_ms() - seen->at_ms));
 	if (seen->stranger)
 		json_object_set_new(object, "why", json_string(seen->stranger));
 	put_symbols(object, seen->identity);
@@ -78,21 +80,26 @@ static void pair_row(struct rows *rows, const struct ppn_pair *pair)
 	inet_ntop(AF_INET6, mesh, addr, sizeof(addr));
 	object = json_pack("{s:s, s:s, s:s, s:s, s:s, s:i}", "state", pair_state(pair), "posture",
 			   ppn_posture_text(pair->posture), "known_as",
-			   pair->name[0] ? pair->name : ppn_label(label, pair->identity), "via", "mesh", "address", addr,
-			   "number", (int)pair->number);
+			   pair->name[0] ? pair->name : ppn_label(label, pair->identity), "via",
+			   "mesh", "address", addr, "number", (int)pair->number);
 	put_symbols(object, pair->identity);
 	if (pair->telemetry_ms) {
 		uint64_t age = ppn_boottime_ms() - pair->telemetry_ms;
 
 		json_object_set_new(object, "seen_ms", json_integer((json_int_t)age));
 		json_object_set_new(object, "late", json_boolean(age > TELEMETRY_FRESH_MS));
-		json_object_set_new(object, "epoch", json_integer((json_int_t)be64toh(telemetry->epoch)));
-		json_object_set_new(object, "ledger_size", json_integer((json_int_t)be64toh(telemetry->ledger_size)));
-		json_object_set_new(object, "seal_dropped", json_integer((json_int_t)be64toh(telemetry->seal_dropped)));
+		json_object_set_new(object, "epoch",
+				    json_integer((json_int_t)be64toh(telemetry->epoch)));
+		json_object_set_new(object, "ledger_size",
+				    json_integer((json_int_t)be64toh(telemetry->ledger_size)));
+		json_object_set_new(object, "seal_dropped",
+				    json_integer((json_int_t)be64toh(telemetry->seal_dropped)));
 		json_object_set_new(object, "observe",
-				    json_boolean(be16toh(telemetry->flags) & PPN_TELEMETRY_OBSERVE));
+				    json_boolean(be16toh(telemetry->flags) &
+						 PPN_TELEMETRY_OBSERVE));
 		json_object_set_new(object, "clock_offset_ms",
-				    json_integer((json_int_t)be64toh(telemetry->clock_ms) - (json_int_t)ppn_now_ms()));
+				    json_integer((json_int_t)be64toh(telemetry->clock_ms) -
+						 (json_int_t)ppn_now_ms()));
 	}
 	row(rows, object);
 }
@@ -119,8 +126,10 @@ static json_t *endpoints(const struct ppn_member *member)
 		char text[INET6_ADDRSTRLEN + 8], ip[INET6_ADDRSTRLEN];
 		bool v4 = IN6_IS_ADDR_V4MAPPED(addr);
 
-		inet_ntop(v4 ? AF_INET : AF_INET6, v4 ? addr->s6_addr + 12 : addr->s6_addr, ip, sizeof(ip));
-		snprintf(text, sizeof(text), v4 ? "%s:%u" : "[%s]:%u", ip, ntohs(member->endpoint[i].port));
+		inet_ntop(v4 ? AF_INET : AF_INET6, v4 ? addr->s6_addr + 12 : addr->s6_addr, ip,
+			  sizeof(ip));
+		snprintf(text, sizeof(text), v4 ? "%s:%u" : "[%s]:%u", ip,
+			 ntohs(member->endpoint[i].port));
 		json_array_append_new(list, json_string(text));
 	}
 	return list;
@@ -132,8 +141,10 @@ static json_t *open_rule(const struct ppn_rule_open *rule)
 
 	inet_ntop(AF_INET6, rule->prefix, ip, sizeof(ip));
 	snprintf(prefix, sizeof(prefix), "%s/%u", ip, rule->prefix_len);
-	return json_pack("{s:s, s:i, s:b, s:s, s:s#}", "proto", rule->proto == IPPROTO_TCP ? "tcp" : "udp", "port",
-			 ntohs(rule->port), "public", rule->flags & 1, "prefix", prefix, "role", (const char *)rule->role,
+	return json_pack("{s:s, s:i, s:b, s:s, s:s#}", "proto",
+			 rule->proto == IPPROTO_TCP ? "tcp" : "udp", "port", ntohs(rule->port),
+			 "public", rule->flags & 1, "prefix", prefix, "role",
+			 (const char *)rule->role,
 			 (int)strnlen((const char *)rule->role, sizeof(rule->role)));
 }
 
@@ -151,21 +162,25 @@ void ppn_listing_roster(struct ppn_service *service, struct ppn_ctl_call *call, 
 		json_t *object;
 
 		ppn_mesh_address(mesh, service->store.trust.newest.fleet, member->identity, 1);
-		object = json_pack("{s:i, s:s, s:s, s:b, s:b, s:s, s:s, s:o}", "number", (int)member->number, "name",
-				   member->name, "posture", ppn_posture_text(member->posture), "runs_node",
-				   member->flags & PPN_MEMBER_NODE, "runs_seat", member->flags & PPN_MEMBER_SEAT, "roles",
-				   member->roles, "address", inet_ntop(AF_INET6, mesh, addr, sizeof(addr)), "endpoints",
-				   endpoints(member));
+		object = json_pack("{s:i, s:s, s:s, s:b, s:b, s:s, s:s, s:o}", "number",
+				   (int)member->number, "name", member->name, "posture",
+				   ppn_posture_text(member->posture), "runs_node",
+				   member->flags & PPN_MEMBER_NODE, "runs_seat",
+				   member->flags & PPN_MEMBER_SEAT, "roles", member->roles,
+				   "address", inet_ntop(AF_INET6, mesh, addr, sizeof(addr)),
+				   "endpoints", endpoints(member));
 		put_symbols(object, member->identity);
 		row(&rows, object);
 	}
 	for (int i = 0; i < roster->n_open; i++)
 		json_array_append_new(open, open_rule(&roster->open[i]));
 	ppn_ctl_answer(call, PPN_EXIT_OK,
-		       json_pack("{s:I, s:i, s:i, s:s, s:o, s:o}", "epoch", (json_int_t)roster->version.epoch,
-				 "generation", (int)roster->version.generation, "list_number",
+		       json_pack("{s:I, s:i, s:i, s:s, s:o, s:o}", "epoch",
+				 (json_int_t)roster->version.epoch, "generation",
+				 (int)roster->version.generation, "list_number",
 				 (int)roster->version.list_number, "hash",
-				 ppn_hex(hash, roster->version.hash, PPN_HASH_LEN), "open_ports", open, "rows", rows.list));
+				 ppn_hex(hash, roster->version.hash, PPN_HASH_LEN), "open_ports",
+				 open, "rows", rows.list));
 }
 
 /* ---- status ---- */
@@ -186,10 +201,12 @@ void ppn_listing_status(struct ppn_service *service, struct ppn_ctl_call *call, 
 	for (size_t i = 0; i < service->config.n_links; i++)
 		json_array_append_new(links, json_string(service->config.links[i]));
 	ppn_ctl_answer(call, PPN_EXIT_OK,
-		       json_pack("{s:b, s:s, s:s, s:s, s:I, s:i, s:I, s:s, s:o, s:b, s:s}", "unlocked", store->unlocked,
-				 "fleet", fleet, "seat", store->cert.name, "until", until, "nodes",
-				 (json_int_t)store->n_pairs, "members", (int)store->roster.n_members, "epoch",
+		       json_pack("{s:b, s:s, s:s, s:s, s:I, s:i, s:I, s:s, s:o, s:b, s:s}",
+				 "unlocked", store->unlocked, "fleet", fleet, "seat",
+				 store->cert.name, "until", until, "nodes",
+				 (json_int_t)store->n_pairs, "members",
+				 (int)store->roster.n_members, "epoch",
 				 (json_int_t)store->roster.version.epoch, "device",
-				 service->local ? "ppnd's" : service->config.device, "beacon", links, "local", service->local,
-				 "version", PPN_VERSION));
+				 service->local ? "ppnd's" : service->config.device, "beacon",
+				 links, "local", service->local, "version", PPN_VERSION));
 }

@@ -16,7 +16,8 @@ static const struct {
 } verbs[] = {
 	{ "init", ppn_verb_init, "[--name NAME] [--days N] [--passphrase-file F]",
 	  "make a fleet: three root keys, one admin certificate" },
-	{ "invite", ppn_verb_invite, "[--count N] [--days N]", "print an invite, to be copied to new servers" },
+	{ "invite", ppn_verb_invite, "[--count N] [--days N]",
+	  "print an invite, to be copied to new servers" },
 	{ "run", ppn_verb_run, "", "the service: beacon, mesh, telemetry, roster" },
 	{ "unlock", ppn_verb_unlock, "[--passphrase-file F]", "give the service its key" },
 	{ "status", ppn_verb_status, "", "the service and what it holds" },
@@ -44,9 +45,11 @@ static int version(const struct ppn_admin_options *options, int argc, char **arg
 
 static int usage(FILE *to)
 {
-	fputs("usage: ppn-admin [--config F] [--state-dir D] [--run-dir D] [--json] VERB ...\n\n", to);
+	fputs("usage: ppn-admin [--config F] [--state-dir D] [--run-dir D] [--json] VERB ...\n\n",
+	      to);
 	for (size_t i = 0; i < N_VERBS; i++)
-		fprintf(to, "  %-8s %s\n           %s\n", verbs[i].name, verbs[i].arguments, verbs[i].help);
+		fprintf(to, "  %-8s %s\n           %s\n", verbs[i].name, verbs[i].arguments,
+			verbs[i].help);
 	return to == stdout ? PPN_EXIT_OK : PPN_EXIT_USAGE;
 }
 
@@ -95,7 +98,8 @@ static int take_json(struct ppn_admin_options *options, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	struct ppn_admin_options options = { .state_dir = PPN_STATEDIR "-admin", .run_dir = PPN_RUNDIR };
+	struct ppn_admin_options options = { .state_dir = PPN_STATEDIR "-admin",
+					     .run_dir = PPN_RUNDIR };
 	int verb, rest;
 
 	if (argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0))

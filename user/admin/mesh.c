@@ -32,9 +32,11 @@ static int device_up(struct ppn_service *service, struct ppn_mesh *mesh)
 	uint32_t ifindex;
 	int err;
 
-	err = ppn_wg_open(&mesh->wg, service->config.device, (enum ppn_wg_backend)service->config.backend);
+	err = ppn_wg_open(&mesh->wg, service->config.device,
+			  (enum ppn_wg_backend)service->config.backend);
 	if (err < 0)
-		return ppn_log_errno(LOG_ERR, err, "%s: no WireGuard device", service->config.device);
+		return ppn_log_errno(LOG_ERR, err, "%s: no WireGuard device",
+				     service->config.device);
 	err = ppn_link_open(&mesh->link);
 	if (err < 0)
 		return err;
@@ -52,7 +54,9 @@ static int device_up(struct ppn_service *service, struct ppn_mesh *mesh)
 		err = ppn_link_up(mesh->link, ifindex, true);
 	if (err == 0)
 		err = ppn_link_fleet(mesh->link, ifindex, prefix);
-	return err < 0 ? ppn_log_errno(LOG_ERR, err, "%s: address and routes", service->config.device) : 0;
+	return err < 0 ? ppn_log_errno(LOG_ERR, err, "%s: address and routes",
+				       service->config.device) :
+			 0;
 }
 
 int ppn_mesh_start(struct ppn_service *service)
@@ -87,7 +91,8 @@ void ppn_mesh_stop(struct ppn_service *service)
 }
 
 /* Where this seat reaches a member: what its claim used, then what the roster says. */
-static void endpoint_of(struct ppn_service *service, const struct ppn_member *member, struct sockaddr_in6 *ret)
+static void endpoint_of(struct ppn_service *service, const struct ppn_member *member,
+			struct sockaddr_in6 *ret)
 {
 	const struct ppn_pair *pair = ppn_store_pair(&service->store, member->identity);
 
@@ -126,7 +131,8 @@ int ppn_mesh_apply(struct ppn_service *service)
 		endpoint_of(service, member, &peer->endpoint);
 		peer->keepalive_s = peer->endpoint.sin6_family ? KEEPALIVE_S : 0;
 		peer->n_allowed = 1;
-		ppn_mesh_address(peer->allowed[0].addr, service->store.trust.newest.fleet, member->identity, 0);
+		ppn_mesh_address(peer->allowed[0].addr, service->store.trust.newest.fleet,
+				 member->identity, 0);
 		peer->allowed[0].len = MEMBER_PREFIX;
 		n++;
 	}
@@ -136,7 +142,8 @@ int ppn_mesh_apply(struct ppn_service *service)
 
 void ppn_mesh_seat_address(const struct ppn_service *service, uint8_t ret_addr[static 16])
 {
-	const uint8_t *identity = service->local ? service->local_identity : service->store.cert.sign_key;
+	const uint8_t *identity = service->local ? service->local_identity :
+						   service->store.cert.sign_key;
 
 	ppn_mesh_address(ret_addr, service->store.trust.newest.fleet, identity, 1);
 }
@@ -155,7 +162,8 @@ static void seat_member(const struct ppn_service *service, struct ppn_member *me
 	memcpy(member->endpoint, service->config.endpoint, sizeof(member->endpoint));
 }
 
-static void node_member(const struct ppn_service *service, const struct ppn_pair *pair, struct ppn_member *member)
+static void node_member(const struct ppn_service *service, const struct ppn_pair *pair,
+			struct ppn_member *member)
 {
 	const struct ppn_member *was = ppn_roster_identity(&service->store.roster, pair->identity);
 
@@ -183,7 +191,8 @@ static void node_member(const struct ppn_service *service, const struct ppn_pair
 
 static int by_number(const void *a, const void *b)
 {
-	uint32_t x = ((const struct ppn_member *)a)->number, y = ((const struct ppn_member *)b)->number;
+	uint32_t x = ((const struct ppn_member *)a)->number,
+		 y = ((const struct ppn_member *)b)->number;
 
 	return x < y ? -1 : x > y;
 }

@@ -6,7 +6,8 @@
 
 #include "admin/verbs.h"
 
-static const struct ppn_option *find(const struct ppn_option *options, size_t n, const char *arg, size_t len)
+static const struct ppn_option *find(const struct ppn_option *options, size_t n, const char *arg,
+				     size_t len)
 {
 	for (size_t i = 0; i < n; i++)
 		if (strlen(options[i].name) == len && memcmp(options[i].name, arg, len) == 0)
@@ -15,7 +16,8 @@ static const struct ppn_option *find(const struct ppn_option *options, size_t n,
 }
 
 /* One option at argv[*i], and its value where it takes one. */
-static int take(const char *verb, int argc, char **argv, int *i, const struct ppn_option *options, size_t n)
+static int take(const char *verb, int argc, char **argv, int *i, const struct ppn_option *options,
+		size_t n)
 {
 	const char *equals = strchr(argv[*i], '=');
 	size_t len = equals ? (size_t)(equals - argv[*i]) : strlen(argv[*i]);

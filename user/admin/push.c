@@ -80,12 +80,14 @@ static void proved(void *arg, struct ppn_dial *dial, const struct ppn_node_proof
 		target_over(target, "another node answers at its mesh address");
 		return;
 	}
-	err = ppn_dial_bundle(dial, (struct ppn_bytes){ target->push->bundle, target->push->bundle_len });
+	err = ppn_dial_bundle(dial,
+			      (struct ppn_bytes){ target->push->bundle, target->push->bundle_len });
 	if (err < 0)
 		target_over(target, strerror(-err));
 }
 
-static void answered(void *arg, struct ppn_dial *dial, enum ppn_answer_code code, struct ppn_bytes rest)
+static void answered(void *arg, struct ppn_dial *dial, enum ppn_answer_code code,
+		     struct ppn_bytes rest)
 {
 	char why[PPN_ANSWER_TEXT_MAX + 1];
 
@@ -126,7 +128,8 @@ static void dial(struct target *target)
 	int err;
 
 	target->tries++;
-	err = ppn_dial_start(&target->dial, target->push->service, &target->address, PPN_PURPOSE_ROSTER, &hooks);
+	err = ppn_dial_start(&target->dial, target->push->service, &target->address,
+			     PPN_PURPOSE_ROSTER, &hooks);
 	if (err < 0)
 		target_over(target, strerror(-err));
 }
@@ -163,17 +166,19 @@ static size_t list_targets(struct ppn_service *service, struct push *push)
 		memcpy(target->identity, member->identity, PPN_KEY_LEN);
 		target->address.sin6_family = AF_INET6;
 		target->address.sin6_port = htons(service->config.claim_port);
-		if (service->local && memcmp(member->identity, service->local_identity, PPN_KEY_LEN) == 0)
+		if (service->local &&
+		    memcmp(member->identity, service->local_identity, PPN_KEY_LEN) == 0)
 			target->address.sin6_addr = (struct in6_addr)IN6ADDR_LOOPBACK_INIT;
 		else
-			ppn_mesh_address(target->address.sin6_addr.s6_addr, service->store.trust.newest.fleet,
-					 member->identity, 1);
+			ppn_mesh_address(target->address.sin6_addr.s6_addr,
+					 service->store.trust.newest.fleet, member->identity, 1);
 		push->n++;
 	}
 	return push->n;
 }
 
-int ppn_push_roster(struct ppn_service *service, void (*done)(void *arg, size_t taken, size_t of), void *arg)
+int ppn_push_roster(struct ppn_service *service, void (*done)(void *arg, size_t taken, size_t of),
+		    void *arg)
 {
 	struct push *push = calloc(1, sizeof(*push));
 

@@ -40,7 +40,8 @@ struct ppn_seen_table {
 
 /* ---- the table ---- */
 
-static struct ppn_seen *lookup(struct ppn_seen_table *table, const uint8_t identity[static PPN_KEY_LEN])
+static struct ppn_seen *lookup(struct ppn_seen_table *table,
+			       const uint8_t identity[static PPN_KEY_LEN])
 {
 	for (size_t i = 0; i < table->n_seen; i++)
 		if (memcmp(table->seen[i].identity, identity, PPN_KEY_LEN) == 0)
@@ -70,7 +71,8 @@ static struct ppn_seen *room_for(struct ppn_seen_table *table, bool stranger)
 	return &more[table->n_seen++];
 }
 
-void ppn_seen_each(struct ppn_service *service, void (*each)(void *arg, const struct ppn_seen *seen), void *arg)
+void ppn_seen_each(struct ppn_service *service,
+		   void (*each)(void *arg, const struct ppn_seen *seen), void *arg)
 {
 	struct ppn_seen_table *table = service->seen;
 
@@ -90,14 +92,16 @@ static bool names(const uint8_t identity[static PPN_KEY_LEN], const char *text)
 	if (n == 2 * PPN_KEY_LEN) {
 		uint8_t key[PPN_KEY_LEN];
 
-		return ppn_unhex(key, sizeof(key), plain) == 0 && memcmp(key, identity, sizeof(key)) == 0;
+		return ppn_unhex(key, sizeof(key), plain) == 0 &&
+		       memcmp(key, identity, sizeof(key)) == 0;
 	}
 	if (n != PPN_LABEL_LEN && (n < SYMBOLS_MIN || n > sizeof(symbols) - 1))
 		return false;
 	return strcasecmp(ppn_symbols(symbols, n, identity), plain) == 0;
 }
 
-const struct ppn_seen *ppn_seen_find(struct ppn_service *service, const char *text, const struct ppn_seen **ret_two)
+const struct ppn_seen *ppn_seen_find(struct ppn_service *service, const char *text,
+				     const struct ppn_seen **ret_two)
 {
 	struct ppn_seen_table *table = service->seen;
 	const struct ppn_seen *found = NULL;
@@ -125,7 +129,8 @@ static bool answers_us(const struct ppn_seen_table *table, const uint8_t hash[st
 	return ours && !ppn_is_zero(hash, PPN_HASH_LEN);
 }
 
-static void take_here(struct link *link, const uint8_t *packet, size_t len, const struct sockaddr_in6 *from)
+static void take_here(struct link *link, const uint8_t *packet, size_t len,
+		      const struct sockaddr_in6 *from)
 {
 	struct ppn_service *service = link->service;
 	struct ppn_seen_table *table = service->seen;
@@ -133,15 +138,16 @@ static void take_here(struct link *link, const uint8_t *packet, size_t len, cons
 	struct ppn_here here;
 	const char *stranger;
 
-	if (len != PPN_HERE_LEN || !IN6_IS_ADDR_LINKLOCAL(&from->sin6_addr) || table->heres >= HERES_PER_PERIOD)
+	if (len != PPN_HERE_LEN || !IN6_IS_ADDR_LINKLOCAL(&from->sin6_addr) ||
+	    table->heres >= HERES_PER_PERIOD)
 		return;
 	table->heres++;
 	if (ppn_here_read((struct ppn_bytes){ packet, len }, service->store.secret.box,
 			  service->store.trust.newest.fleet, &here) != PPN_CHECK_OK ||
 	    !answers_us(table, here.beacon))
 		return;
-	stranger = ppn_store_enrolled(&service->store, here.batch, here.proof, here.identity, here.beacon,
-				      ppn_now_ms() / 1000);
+	stranger = ppn_store_enrolled(&service->store, here.batch, here.proof, here.identity,
+				      here.beacon, ppn_now_ms() / 1000);
 	seen = lookup(table, here.identity);
 	if (!seen)
 		seen = room_for(table, stranger);
@@ -167,7 +173,8 @@ static void readable(evutil_socket_t fd, short what, void *arg)
 	ssize_t n;
 
 	(void)what;
-	while ((n = recvfrom(fd, packet, sizeof(packet), MSG_DONTWAIT, (struct sockaddr *)&from, &from_len)) >= 0) {
+	while ((n = recvfrom(fd, packet, sizeof(packet), MSG_DONTWAIT, (struct sockaddr *)&from,
+			     &from_len)) >= 0) {
 		if (from.sin6_family == AF_INET6)
 			take_here(arg, packet, (size_t)n, &from);
 		from_len = sizeof(from);
@@ -179,14 +186,16 @@ static void readable(evutil_socket_t fd, short what, void *arg)
 static void emit(struct ppn_service *service)
 {
 	struct ppn_seen_table *table = service->seen;
-	struct sockaddr_in6 all = { .sin6_family = AF_INET6, .sin6_port = htons(PPN_PORT_DISCOVERY) };
+	struct sockaddr_in6 all = { .sin6_family = AF_INET6,
+				    .sin6_port = htons(PPN_PORT_DISCOVERY) };
 	uint8_t packet[PPN_DISCOVERY_MAX];
 	uint64_t now = ppn_now_ms();
 	ssize_t len;
 
 	table->time_ms = now > table->time_ms ? now : table->time_ms + 1;
 	len = ppn_beacon_write(packet, sizeof(packet), &service->store.trust,
-			       (struct ppn_bytes){ service->store.cert_bytes, service->store.cert_len },
+			       (struct ppn_bytes){ service->store.cert_bytes,
+						   service->store.cert_len },
 			       table->time_ms, service->store.secret.sign);
 	if (len < 0) {
 		ppn_log_errno(LOG_ERR, (int)len, "beacon");
@@ -199,8 +208,8 @@ static void emit(struct ppn_service *service)
 	for (size_t i = 0; i < table->n_links; i++) {
 		all.sin6_scope_id = if_nametoindex(table->link[i].name);
 		/* a link that is down or gone now may be back at the next tick */
-		if (sendto(table->link[i].fd, packet, (size_t)len, MSG_DONTWAIT, (struct sockaddr *)&all,
-			   sizeof(all)) < 0)
+		if (sendto(table->link[i].fd, packet, (size_t)len, MSG_DONTWAIT,
+			   (struct sockaddr *)&all, sizeof(all)) < 0)
 			ppn_log_errno(LOG_DEBUG, -errno, "beacon on %s", table->link[i].name);
 	}
 }
@@ -214,7 +223,8 @@ static void tick(evutil_socket_t fd, short what, void *arg)
 
 static int open_link(struct ppn_service *service, struct link *link, const char *name)
 {
-	struct sockaddr_in6 any = { .sin6_family = AF_INET6, .sin6_port = htons(PPN_PORT_DISCOVERY) };
+	struct sockaddr_in6 any = { .sin6_family = AF_INET6,
+				    .sin6_port = htons(PPN_PORT_DISCOVERY) };
 	const int on = 1, off = 0, hops = 255;
 	int err;
 
@@ -241,7 +251,8 @@ static int open_link(struct ppn_service *service, struct link *link, const char 
 
 int ppn_seen_start(struct ppn_service *service)
 {
-	const struct timeval period = { PPN_BEACON_PERIOD_MS / 1000, PPN_BEACON_PERIOD_MS % 1000 * 1000 };
+	const struct timeval period = { PPN_BEACON_PERIOD_MS / 1000,
+					PPN_BEACON_PERIOD_MS % 1000 * 1000 };
 	struct ppn_seen_table *table = calloc(1, sizeof(*table));
 	int err;
 
@@ -251,7 +262,8 @@ int ppn_seen_start(struct ppn_service *service)
 	for (size_t i = 0; i < service->config.n_links; i++) {
 		err = open_link(service, &table->link[table->n_links], service->config.links[i]);
 		if (err < 0)
-			return ppn_log_errno(LOG_ERR, err, "beacon on %s", service->config.links[i]);
+			return ppn_log_errno(LOG_ERR, err, "beacon on %s",
+					     service->config.links[i]);
 		table->n_links++;
 	}
 	table->tick = event_new(service->base, -1, EV_PERSIST, tick, service);

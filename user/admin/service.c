@@ -54,7 +54,8 @@ static void tell_local(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
 	(void)what;
-	json_decref(ask_ppnd(arg, json_pack("{s:s, s:b, s:i}", "verb", "seat", "on", 1, "for_s", LOCAL_FOR_S)));
+	json_decref(ask_ppnd(arg, json_pack("{s:s, s:b, s:i}", "verb", "seat", "on", 1, "for_s",
+					    LOCAL_FOR_S)));
 }
 
 /* Does ppnd run here, and which node is it? Then the seat makes no device of its own. */
@@ -64,7 +65,8 @@ static int find_local(struct ppn_service *service)
 	json_t *answer = ask_ppnd(service, json_pack("{s:s}", "verb", "status"));
 	const char *identity = json_string_value(json_object_get(answer, "identity"));
 
-	service->local = identity && ppn_unhex(service->local_identity, sizeof(service->local_identity), identity) == 0;
+	service->local = identity && ppn_unhex(service->local_identity,
+					       sizeof(service->local_identity), identity) == 0;
 	json_decref(answer);
 	if (!service->local)
 		return 0;
@@ -116,13 +118,15 @@ static void unlock_call(struct ppn_service *service, struct ppn_ctl_call *call, 
 	}
 	err = ppn_store_unlock(&service->store, passphrase, why);
 	if (err < 0) {
-		ppn_ctl_error(call, err == -EBADMSG ? PPN_EXIT_VERIFY : PPN_EXIT_FAILURE, "%s", why);
+		ppn_ctl_error(call, err == -EBADMSG ? PPN_EXIT_VERIFY : PPN_EXIT_FAILURE, "%s",
+			      why);
 		return;
 	}
 	err = start_rooms(service);
 	if (err < 0) {
 		/* without mesh or beacon this seat is of no use: end, so that the service manager shows it */
-		ppn_ctl_error(call, PPN_EXIT_FAILURE, "unlocked, but the seat cannot start: %s (see its log)",
+		ppn_ctl_error(call, PPN_EXIT_FAILURE,
+			      "unlocked, but the seat cannot start: %s (see its log)",
 			      strerror(-err));
 		event_base_loopexit(service->base, NULL);
 		return;
@@ -137,27 +141,27 @@ static const struct {
 	bool locked; /* answered while locked, too */
 	void (*run)(struct ppn_service *service, struct ppn_ctl_call *call, json_t *request);
 } verbs[] = {
-	{ "unlock", true, unlock_call },
-	{ "status", true, ppn_listing_status },
-	{ "roster", true, ppn_listing_roster },
-	{ "nodes", false, ppn_listing_nodes },
-	{ "claim", false, ppn_claim_call },
-	{ "send", false, ppn_command_call },
+	{ "unlock", true, unlock_call },	{ "status", true, ppn_listing_status },
+	{ "roster", true, ppn_listing_roster }, { "nodes", false, ppn_listing_nodes },
+	{ "claim", false, ppn_claim_call },	{ "send", false, ppn_command_call },
 };
 
-static void handle(void *arg, struct ppn_ctl_call *call, const char *verb, json_t *request, uid_t uid)
+static void handle(void *arg, struct ppn_ctl_call *call, const char *verb, json_t *request,
+		   uid_t uid)
 {
 	struct ppn_service *service = arg;
 
 	if (uid != 0 && uid != geteuid()) {
-		ppn_ctl_error(call, PPN_EXIT_REFUSED, "only root and the service's own user may ask");
+		ppn_ctl_error(call, PPN_EXIT_REFUSED,
+			      "only root and the service's own user may ask");
 		return;
 	}
 	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
 		if (strcmp(verbs[i].verb, verb) != 0)
 			continue;
 		if (!verbs[i].locked && !service->store.unlocked)
-			ppn_ctl_error(call, PPN_EXIT_REFUSED, "locked: run `ppn-admin unlock` first");
+			ppn_ctl_error(call, PPN_EXIT_REFUSED,
+				      "locked: run `ppn-admin unlock` first");
 		else
 			verbs[i].run(service, call, request);
 		return;
@@ -228,7 +232,8 @@ int ppn_verb_run(const struct ppn_admin_options *options, int argc, char **argv)
 		ppn_log(LOG_ERR, "%s", why);
 		return PPN_EXIT_FAILURE;
 	}
-	if (ppn_store_open(&service.store, options->state_dir, ppn_now_ms() / 1000, store_why) < 0) {
+	if (ppn_store_open(&service.store, options->state_dir, ppn_now_ms() / 1000, store_why) <
+	    0) {
 		ppn_log(LOG_ERR, "%s: %s", options->state_dir, store_why);
 		return PPN_EXIT_FAILURE;
 	}

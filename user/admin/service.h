@@ -34,12 +34,14 @@ struct ppn_admin_config {
 	char device[IFNAMSIZ]; /* [mesh] device, default ppn0 */
 	uint16_t wg_port; /* [mesh] port, default 51820: of the seat, and assumed of every node */
 	uint16_t claim_port; /* [claim] port, default 9443 */
-	struct ppn_endpoint endpoint[PPN_SEAT_ENDPOINTS_MAX]; /* [mesh] endpoint: where nodes find this seat */
+	struct ppn_endpoint
+		endpoint[PPN_SEAT_ENDPOINTS_MAX]; /* [mesh] endpoint: where nodes find this seat */
 	size_t n_endpoints;
 	int backend; /* enum ppn_wg_backend; [mesh] backend = auto | kernel | userspace */
 };
 /* path NULL: the default file, defaults where it is not there. -EINVAL with FILE:LINE in ret_why. */
-int ppn_admin_config_read(struct ppn_admin_config *ret_config, const char *path, char ret_why[static 256]);
+int ppn_admin_config_read(struct ppn_admin_config *ret_config, const char *path,
+			  char ret_why[static 256]);
 
 struct ppn_seen_table;
 struct ppn_mesh;
@@ -61,7 +63,7 @@ struct ppn_service {
 	struct event *tell; /* ppnd, that a seat runs here */
 };
 
-uint64_t ppn_now_ms(void);	/* CLOCK_REALTIME */
+uint64_t ppn_now_ms(void); /* CLOCK_REALTIME */
 uint64_t ppn_boottime_ms(void); /* CLOCK_BOOTTIME */
 
 /* -- seen.c: nodes on the links -- */
@@ -80,9 +82,11 @@ struct ppn_seen {
 int ppn_seen_start(struct ppn_service *service);
 void ppn_seen_stop(struct ppn_service *service);
 /* NULL-terminated walk: each known node, newest state. */
-void ppn_seen_each(struct ppn_service *service, void (*each)(void *arg, const struct ppn_seen *seen), void *arg);
+void ppn_seen_each(struct ppn_service *service,
+		   void (*each)(void *arg, const struct ppn_seen *seen), void *arg);
 /* By label, hex identity, or at least 20 symbols. ret_two: set when a label means two. */
-const struct ppn_seen *ppn_seen_find(struct ppn_service *service, const char *text, const struct ppn_seen **ret_two);
+const struct ppn_seen *ppn_seen_find(struct ppn_service *service, const char *text,
+				     const struct ppn_seen **ret_two);
 
 /* -- mesh.c: ppn0 -- */
 
@@ -103,7 +107,8 @@ void ppn_claim_stop(struct ppn_service *service);
 /* -- push.c -- */
 
 /* The roster to every member over ppn0; done(arg, taken, of) when all answered or timed out. */
-int ppn_push_roster(struct ppn_service *service, void (*done)(void *arg, size_t taken, size_t of), void *arg);
+int ppn_push_roster(struct ppn_service *service, void (*done)(void *arg, size_t taken, size_t of),
+		    void *arg);
 
 /* -- command.c -- */
 

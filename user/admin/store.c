@@ -50,15 +50,17 @@ static int load_chain(struct ppn_store *store, char ret_why[static PPN_STORE_WHY
 		return -ENOMEM;
 	err = ppn_file_read(store->dir, PPN_STORE_AUTHORITY, PPN_ARMOR_MAX, 0, &text, &text_len);
 	if (err == -ENOENT)
-		return why(ret_why, err, PPN_STORE_AUTHORITY, "not there: run `ppn-admin init` first");
+		return why(ret_why, err, PPN_STORE_AUTHORITY,
+			   "not there: run `ppn-admin init` first");
 	if (err < 0)
 		return why(ret_why, err, PPN_STORE_AUTHORITY, strerror(-err));
-	check = ppn_armor_read((const char *)text, text_len, PPN_ARMOR_AUTHORITY, bytes, PPN_ARMOR_MAX, &len);
+	check = ppn_armor_read((const char *)text, text_len, PPN_ARMOR_AUTHORITY, bytes,
+			       PPN_ARMOR_MAX, &len);
 	if (check == PPN_CHECK_OK && len < 1)
 		check = PPN_CHECK_SHORT;
 	if (check == PPN_CHECK_OK)
-		check = ppn_trust_chain(&store->trust, (struct ppn_bytes){ bytes + 1, len - 1 }, bytes[0], NULL,
-					NULL);
+		check = ppn_trust_chain(&store->trust, (struct ppn_bytes){ bytes + 1, len - 1 },
+					bytes[0], NULL, NULL);
 	if (check != PPN_CHECK_OK)
 		return why(ret_why, -EBADMSG, PPN_STORE_AUTHORITY, ppn_check_text(check));
 	store->chain = TAKE_PTR(bytes);
@@ -72,12 +74,14 @@ static int load_lists(struct ppn_store *store, char ret_why[static PPN_STORE_WHY
 	size_t len;
 	int err;
 
-	err = ppn_file_read(store->dir, PPN_STORE_LISTS, PPN_CRL_MAX * PPN_CRL_SET_MAX, 0, &bytes, &len);
+	err = ppn_file_read(store->dir, PPN_STORE_LISTS, PPN_CRL_MAX * PPN_CRL_SET_MAX, 0, &bytes,
+			    &len);
 	if (err < 0)
 		return why(ret_why, err, PPN_STORE_LISTS, strerror(-err));
 	/* n lists: one byte before them, as in the chain's file */
 	check = len < 1 ? PPN_CHECK_SHORT :
-			  ppn_trust_lists(&store->trust, (struct ppn_bytes){ bytes + 1, len - 1 }, bytes[0], NULL);
+			  ppn_trust_lists(&store->trust, (struct ppn_bytes){ bytes + 1, len - 1 },
+					  bytes[0], NULL);
 	if (check != PPN_CHECK_OK)
 		return why(ret_why, -EBADMSG, PPN_STORE_LISTS, ppn_check_text(check));
 	store->lists = TAKE_PTR(bytes);
@@ -92,7 +96,8 @@ static int load_cert(struct ppn_store *store, uint64_t now_s, char ret_why[stati
 	enum ppn_check check;
 	int err;
 
-	err = ppn_file_read(store->dir, PPN_STORE_CERT, sizeof(store->cert_bytes), 0, &bytes, &store->cert_len);
+	err = ppn_file_read(store->dir, PPN_STORE_CERT, sizeof(store->cert_bytes), 0, &bytes,
+			    &store->cert_len);
 	if (err < 0)
 		return why(ret_why, err, PPN_STORE_CERT, strerror(-err));
 	memcpy(store->cert_bytes, bytes, store->cert_len);
@@ -120,8 +125,8 @@ static int load_roster(struct ppn_store *store, uint64_t now_s, char ret_why[sta
 		return 0;
 	if (err < 0)
 		return why(ret_why, err, STORE_ROSTER, strerror(-err));
-	check = ppn_bundle_read((struct ppn_bytes){ bytes, len }, store->trust.pin, NULL, NULL, now_s, &credentials,
-				&store->roster);
+	check = ppn_bundle_read((struct ppn_bytes){ bytes, len }, store->trust.pin, NULL, NULL,
+				now_s, &credentials, &store->roster);
 	if (check != PPN_CHECK_OK)
 		return why(ret_why, -EBADMSG, STORE_ROSTER, ppn_check_text(check));
 	store->bundle = TAKE_PTR(bytes);
@@ -163,7 +168,8 @@ static int load_pairs(struct ppn_store *store, char ret_why[static PPN_STORE_WHY
 	int err;
 
 	err = ppn_file_read(store->dir, STORE_PAIRS,
-			    PPN_PAIRS_MAX * PAIR_STORED + PAIRS_MAGIC_LEN + PPN_SECRET_OVERHEAD, 1, &box, &len);
+			    PPN_PAIRS_MAX * PAIR_STORED + PAIRS_MAGIC_LEN + PPN_SECRET_OVERHEAD, 1,
+			    &box, &len);
 	if (err == -ENOENT)
 		return 0;
 	if (err < 0)
@@ -175,7 +181,8 @@ static int load_pairs(struct ppn_store *store, char ret_why[static PPN_STORE_WHY
 	len = err < 0 ? 0 : len - PPN_SECRET_OVERHEAD;
 	if (err < 0 || len < PAIRS_MAGIC_LEN || memcmp(plain, PAIRS_MAGIC, PAIRS_MAGIC_LEN) != 0 ||
 	    (len - PAIRS_MAGIC_LEN) % PAIR_STORED)
-		return why(ret_why, -EIO, STORE_PAIRS, "damaged, or of another seat: restore it from a backup");
+		return why(ret_why, -EIO, STORE_PAIRS,
+			   "damaged, or of another seat: restore it from a backup");
 	n = (len - PAIRS_MAGIC_LEN) / PAIR_STORED;
 	store->pairs = calloc(n ? n : 1, sizeof(*store->pairs));
 	if (!store->pairs)
@@ -205,7 +212,8 @@ static int load_seqs(struct ppn_store *store, char ret_why[static PPN_STORE_WHY]
 		uint8_t claim[PPN_HASH_LEN];
 		uint32_t seq;
 
-		if (sscanf(line, "%64s %" SCNu32, hex, &seq) != 2 || ppn_unhex(claim, sizeof(claim), hex) < 0)
+		if (sscanf(line, "%64s %" SCNu32, hex, &seq) != 2 ||
+		    ppn_unhex(claim, sizeof(claim), hex) < 0)
 			return why(ret_why, -EIO, STORE_SEQS, "damaged: restore it from a backup");
 		for (size_t i = 0; i < store->n_pairs; i++)
 			if (ppn_equal(store->pairs[i].claim, claim, sizeof(claim)))
@@ -219,7 +227,8 @@ static int open_ledger(struct ppn_store *store, char ret_why[static PPN_STORE_WH
 	char text[160] = "";
 	int err;
 
-	err = ppn_ledger_open(&store->ledger, store->dir, store->trust.newest.fleet, NULL, NULL, text);
+	err = ppn_ledger_open(&store->ledger, store->dir, store->trust.newest.fleet, NULL, NULL,
+			      text);
 	if (err < 0)
 		return why(ret_why, err, "ledger", err == -EBADMSG ? text : strerror(-err));
 	store->ledger_open = true;
@@ -238,14 +247,15 @@ static int keys_match(const struct ppn_store *store)
 	       ppn_equal(box, store->cert.box_key, PPN_KEY_LEN);
 }
 
-int ppn_store_unlock(struct ppn_store *store, const char *passphrase, char ret_why[static PPN_STORE_WHY])
+int ppn_store_unlock(struct ppn_store *store, const char *passphrase,
+		     char ret_why[static PPN_STORE_WHY])
 {
 	int err;
 
 	if (store->unlocked)
 		return 0;
-	err = ppn_key_read(store->dir, PPN_STORE_KEY, PPN_KEY_ADMIN, &store->secret, sizeof(store->secret),
-			   passphrase);
+	err = ppn_key_read(store->dir, PPN_STORE_KEY, PPN_KEY_ADMIN, &store->secret,
+			   sizeof(store->secret), passphrase);
 	if (err < 0)
 		return why(ret_why, err, PPN_STORE_KEY,
 			   err == -EBADMSG ? "wrong passphrase" :
@@ -285,11 +295,13 @@ void ppn_store_close(struct ppn_store *store)
 	store->dir = -1;
 }
 
-int ppn_store_log(struct ppn_store *store, enum ppn_entry_type type, const void *payload, size_t len)
+int ppn_store_log(struct ppn_store *store, enum ppn_entry_type type, const void *payload,
+		  size_t len)
 {
 	if (!store->unlocked)
 		return -ENOKEY;
-	return ppn_ledger_write(&store->ledger, now_ms(), type, payload, len, store->secret.sign, true);
+	return ppn_ledger_write(&store->ledger, now_ms(), type, payload, len, store->secret.sign,
+				true);
 }
 
 /* ---- pairs and sequence numbers ---- */
@@ -380,7 +392,8 @@ static int save_seqs(const struct ppn_store *store)
 	return ppn_file_write(store->dir, STORE_SEQS, 0600, text, len);
 }
 
-int ppn_store_seq(struct ppn_store *store, struct ppn_pair *pair, uint32_t at_least, uint32_t *ret_seq)
+int ppn_store_seq(struct ppn_store *store, struct ppn_pair *pair, uint32_t at_least,
+		  uint32_t *ret_seq)
 {
 	uint32_t next = pair->seq + 1 < at_least ? at_least : pair->seq + 1;
 
@@ -408,7 +421,8 @@ uint32_t ppn_store_number(const struct ppn_store *store, const uint32_t *taken, 
 	uint64_t end = next + store->cert.number_count;
 
 	for (uint32_t i = 0; i < store->roster.n_members; i++)
-		if (store->roster.members[i].number >= next && store->roster.members[i].number < end)
+		if (store->roster.members[i].number >= next &&
+		    store->roster.members[i].number < end)
 			next = (uint64_t)store->roster.members[i].number + 1;
 	for (size_t i = 0; i < store->n_pairs; i++)
 		if (store->pairs[i].number >= next && store->pairs[i].number < end)
@@ -421,7 +435,8 @@ uint32_t ppn_store_number(const struct ppn_store *store, const uint32_t *taken, 
 
 /* ---- roster ---- */
 
-static ssize_t write_bundle(const struct ppn_store *store, const struct ppn_roster *next, uint8_t *ret, size_t max)
+static ssize_t write_bundle(const struct ppn_store *store, const struct ppn_roster *next,
+			    uint8_t *ret, size_t max)
 {
 	ssize_t head, object;
 
@@ -497,8 +512,8 @@ static int read_batch(int dir, const char *name, struct ppn_batch *ret_batch)
 	err = ppn_file_read(dir, name, PPN_ARMOR_MAX, 1, &text, &text_len);
 	if (err < 0)
 		return err;
-	if (ppn_armor_read((const char *)text, text_len, PPN_ARMOR_INVITE, bytes, PPN_ARMOR_MAX, &len) !=
-		    PPN_CHECK_OK ||
+	if (ppn_armor_read((const char *)text, text_len, PPN_ARMOR_INVITE, bytes, PPN_ARMOR_MAX,
+			   &len) != PPN_CHECK_OK ||
 	    len < sizeof(invite))
 		return -EBADMSG;
 	memcpy(&invite, bytes, sizeof(invite));
@@ -512,7 +527,8 @@ static int read_batch(int dir, const char *name, struct ppn_batch *ret_batch)
 	return 0;
 }
 
-int ppn_store_batches(const struct ppn_store *store, struct ppn_batch *ret_batches, size_t max, size_t *ret_n)
+int ppn_store_batches(const struct ppn_store *store, struct ppn_batch *ret_batches, size_t max,
+		      size_t *ret_n)
 {
 	int fd = openat(store->dir, PPN_STORE_INVITES, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct dirent *entry;
@@ -539,7 +555,8 @@ void ppn_batches_wipe(struct ppn_batch *batches, size_t n)
 	ppn_wipe(batches, n * sizeof(*batches));
 }
 
-static const char *batch_holds(const struct ppn_store *store, const struct ppn_batch *batch, uint64_t now_s)
+static const char *batch_holds(const struct ppn_store *store, const struct ppn_batch *batch,
+			       uint64_t now_s)
 {
 	uint32_t used = 0;
 
@@ -550,7 +567,8 @@ static const char *batch_holds(const struct ppn_store *store, const struct ppn_b
 	return used >= batch->count ? "its invite is used up" : NULL;
 }
 
-const char *ppn_store_enrolled(const struct ppn_store *store, const uint8_t batch[static PPN_BATCH_LEN],
+const char *ppn_store_enrolled(const struct ppn_store *store,
+			       const uint8_t batch[static PPN_BATCH_LEN],
 			       const uint8_t proof[static PPN_HASH_LEN],
 			       const uint8_t identity[static PPN_KEY_LEN],
 			       const uint8_t nonce[static PPN_NONCE_LEN], uint64_t now_s)
@@ -567,7 +585,7 @@ const char *ppn_store_enrolled(const struct ppn_store *store, const uint8_t batc
 			continue;
 		ppn_enrol_proof(want, batches[i].key, identity, nonce);
 		no = ppn_equal(want, proof, sizeof(want)) ? batch_holds(store, &batches[i], now_s) :
-							     "its enrolment proof is wrong";
+							    "its enrolment proof is wrong";
 		break;
 	}
 	ppn_batches_wipe(batches, n);

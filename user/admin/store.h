@@ -86,20 +86,24 @@ struct ppn_store {
 int ppn_store_open(struct ppn_store *ret_store, const char *path, uint64_t now_s,
 		   char ret_why[static PPN_STORE_WHY]);
 /* Secrets, pairs, ledger. -EBADMSG: wrong passphrase. */
-int ppn_store_unlock(struct ppn_store *store, const char *passphrase, char ret_why[static PPN_STORE_WHY]);
+int ppn_store_unlock(struct ppn_store *store, const char *passphrase,
+		     char ret_why[static PPN_STORE_WHY]);
 void ppn_store_close(struct ppn_store *store); /* wipes */
 
 /* An entry in the authority's ledger; -ENOKEY while locked. */
-int ppn_store_log(struct ppn_store *store, enum ppn_entry_type type, const void *payload, size_t len);
+int ppn_store_log(struct ppn_store *store, enum ppn_entry_type type, const void *payload,
+		  size_t len);
 
 /* Pairs: add or replace by identity (durable before it returns), find. */
 int ppn_store_pair_put(struct ppn_store *store, const struct ppn_pair *pair);
 /* Take one back that was put before a claim that the node then refused. */
 int ppn_store_pair_drop(struct ppn_store *store, const uint8_t identity[static PPN_KEY_LEN]);
-struct ppn_pair *ppn_store_pair(struct ppn_store *store, const uint8_t identity[static PPN_KEY_LEN]);
+struct ppn_pair *ppn_store_pair(struct ppn_store *store,
+				const uint8_t identity[static PPN_KEY_LEN]);
 /* Next frame number for this pair, reserved on disk in blocks of PPN_SEQ_BLOCK before it is used, and not
  * below `at_least` (what telemetry says). -EOVERFLOW: the pair's numbers are used up (claim again). */
-int ppn_store_seq(struct ppn_store *store, struct ppn_pair *pair, uint32_t at_least, uint32_t *ret_seq);
+int ppn_store_seq(struct ppn_store *store, struct ppn_pair *pair, uint32_t at_least,
+		  uint32_t *ret_seq);
 
 /* Smallest free number of this certificate's range, above every number taken. 0: none left. */
 uint32_t ppn_store_number(const struct ppn_store *store, const uint32_t *taken, size_t n_taken);
@@ -111,10 +115,12 @@ uint32_t ppn_store_number(const struct ppn_store *store, const uint32_t *taken, 
 int ppn_store_roster(struct ppn_store *store, struct ppn_roster *next, uint64_t now_s);
 
 /* Invites: read the folder anew. Used = members claimed with that batch. */
-int ppn_store_batches(const struct ppn_store *store, struct ppn_batch *ret_batches, size_t max, size_t *ret_n);
+int ppn_store_batches(const struct ppn_store *store, struct ppn_batch *ret_batches, size_t max,
+		      size_t *ret_n);
 void ppn_batches_wipe(struct ppn_batch *batches, size_t n);
 /* NULL: the proof holds and the batch has room and time; else why it does not count, in words. */
-const char *ppn_store_enrolled(const struct ppn_store *store, const uint8_t batch[static PPN_BATCH_LEN],
+const char *ppn_store_enrolled(const struct ppn_store *store,
+			       const uint8_t batch[static PPN_BATCH_LEN],
 			       const uint8_t proof[static PPN_HASH_LEN],
 			       const uint8_t identity[static PPN_KEY_LEN],
 			       const uint8_t nonce[static PPN_NONCE_LEN], uint64_t now_s);

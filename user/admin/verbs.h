@@ -18,9 +18,9 @@ struct ppn_admin_options {
 
 typedef int ppn_admin_verb(const struct ppn_admin_options *options, int argc, char **argv);
 
-ppn_admin_verb ppn_verb_init;	/* init.c: keys, certificate, lists, authority.pub */
+ppn_admin_verb ppn_verb_init; /* init.c: keys, certificate, lists, authority.pub */
 ppn_admin_verb ppn_verb_invite; /* invite.c */
-ppn_admin_verb ppn_verb_run;	/* service.c: the service */
+ppn_admin_verb ppn_verb_run; /* service.c: the service */
 ppn_admin_verb ppn_verb_unlock; /* ask.c: all below ask the service */
 ppn_admin_verb ppn_verb_status;
 ppn_admin_verb ppn_verb_nodes;

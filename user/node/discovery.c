@@ -41,7 +41,8 @@ static uint64_t boottime_ms(void)
 
 static int open_socket(void)
 {
-	struct sockaddr_in6 any = { .sin6_family = AF_INET6, .sin6_port = htons(PPN_PORT_DISCOVERY) };
+	struct sockaddr_in6 any = { .sin6_family = AF_INET6,
+				    .sin6_port = htons(PPN_PORT_DISCOVERY) };
 	const int on = 1;
 	int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	int err;
@@ -70,7 +71,8 @@ int ppnd_discovery_start(struct ppnd *ppnd)
 		int err = discovery->fd;
 
 		free(discovery);
-		return ppn_log_errno(LOG_ERR, err, "UDP port %d, for answers to beacons", PPN_PORT_DISCOVERY);
+		return ppn_log_errno(LOG_ERR, err, "UDP port %d, for answers to beacons",
+				     PPN_PORT_DISCOVERY);
 	}
 	ppnd->discovery = discovery;
 	return 0;
@@ -97,15 +99,16 @@ static void raise_floor(struct ppnd *ppnd, const struct ppn_beacon *beacon)
 	int err = ppn_datapath_floor(ppnd->dp, beacon->serial, PPN_PACKET_BEACON, beacon->time_ms);
 
 	if (err < 0)
-		ppn_log_errno(LOG_WARNING, err, "beacon floor of certificate %s", beacon->cert.name);
+		ppn_log_errno(LOG_WARNING, err, "beacon floor of certificate %s",
+			      beacon->cert.name);
 }
 
 static bool on_link(const struct ppn_packet_event *event)
 {
 	const struct in6_addr *source = (const struct in6_addr *)event->source;
 
-	return event->type == PPN_PACKET_BEACON && event->hop_limit == 255 && IN6_IS_ADDR_LINKLOCAL(source) &&
-	       event->len <= sizeof(event->payload);
+	return event->type == PPN_PACKET_BEACON && event->hop_limit == 255 &&
+	       IN6_IS_ADDR_LINKLOCAL(source) && event->len <= sizeof(event->payload);
 }
 
 void ppnd_discovery_packet(struct ppnd *ppnd, const struct ppn_packet_event *event)
@@ -122,12 +125,14 @@ void ppnd_discovery_packet(struct ppnd *ppnd, const struct ppn_packet_event *eve
 	check = ppn_beacon_read(packet, &trust, ppnd_now_ms() / 1000, &beacon);
 	if (check != PPN_CHECK_OK) {
 		discovery->status.refused++;
-		snprintf(discovery->status.last_why, sizeof(discovery->status.last_why), "%s", ppn_check_text(check));
+		snprintf(discovery->status.last_why, sizeof(discovery->status.last_why), "%s",
+			 ppn_check_text(check));
 		return;
 	}
 	raise_floor(ppnd, &beacon);
 	if (trust.floor > ppnd->state.trust.now.floor)
-		(void)ppnd_state_trust(&ppnd->state, &trust); /* logged there; the beacon counts all the same */
+		(void)ppnd_state_trust(&ppnd->state,
+				       &trust); /* logged there; the beacon counts all the same */
 	discovery->status.verified++;
 	discovery->status.last_ms = ppnd_now_ms();
 	memcpy(discovery->status.authority, beacon.cert.name, sizeof(discovery->status.authority));
@@ -142,7 +147,8 @@ void ppnd_discovery_packet(struct ppnd *ppnd, const struct ppn_packet_event *eve
 	last->to.sin6_port = event->source_port;
 	last->to.sin6_scope_id = event->ifindex;
 	memcpy(&last->to.sin6_addr, event->source, sizeof(last->to.sin6_addr));
-	(void)ppnd->happen(ppnd, PPN_EVENT_BEACON, NULL); /* refused where a beacon is of no interest */
+	(void)ppnd->happen(ppnd, PPN_EVENT_BEACON,
+			   NULL); /* refused where a beacon is of no interest */
 }
 
 /* ---- here out ---- */
@@ -168,11 +174,13 @@ static void send_here(evutil_socket_t fd, short what, void *arg)
 	memcpy(body.beacon, here->beacon, sizeof(body.beacon));
 	if (state->has_invite) {
 		memcpy(body.batch, state->invite.batch, sizeof(body.batch));
-		ppn_enrol_proof(body.proof, state->invite.enrolment_key, body.identity, here->beacon);
+		ppn_enrol_proof(body.proof, state->invite.enrolment_key, body.identity,
+				here->beacon);
 	}
-	len = ppn_here_write(packet, sizeof(packet), &body, state->fleet, state->identity.sign_seed, here->box_key);
-	if (len < 0 || sendto(ppnd->discovery->fd, packet, (size_t)len, MSG_DONTWAIT, (struct sockaddr *)&here->to,
-			      sizeof(here->to)) < 0)
+	len = ppn_here_write(packet, sizeof(packet), &body, state->fleet, state->identity.sign_seed,
+			     here->box_key);
+	if (len < 0 || sendto(ppnd->discovery->fd, packet, (size_t)len, MSG_DONTWAIT,
+			      (struct sockaddr *)&here->to, sizeof(here->to)) < 0)
 		ppn_log_errno(LOG_WARNING, len < 0 ? (int)len : -errno, "answer to a beacon");
 	else
 		ppnd->discovery->status.answered++;

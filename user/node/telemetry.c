@@ -87,7 +87,8 @@ static void put_slot(struct ppnd *ppnd, uint32_t number, struct ppn_telemetry *t
 	struct ppn_command command;
 	uint32_t top = slot->floor;
 
-	if (ppn_datapath_command(ppnd->dp, &command) == 0 && command.window[number].generation == slot->generation &&
+	if (ppn_datapath_command(ppnd->dp, &command) == 0 &&
+	    command.window[number].generation == slot->generation &&
 	    command.window[number].top > top)
 		top = command.window[number].top;
 	t->seq_next = htobe32(top + 1);
@@ -95,7 +96,8 @@ static void put_slot(struct ppnd *ppnd, uint32_t number, struct ppn_telemetry *t
 	memcpy(t->results, slot->results, sizeof(t->results));
 }
 
-static uint64_t sum(const struct ppn_count counts[static _PPN_REASON_MAX], enum ppn_reason first, enum ppn_reason last)
+static uint64_t sum(const struct ppn_count counts[static _PPN_REASON_MAX], enum ppn_reason first,
+		    enum ppn_reason last)
 {
 	uint64_t packets = 0;
 
@@ -120,9 +122,11 @@ static void put_counters(struct ppnd *ppnd, struct ppn_telemetry *t)
 	t->seal_dropped = htobe64(dropped);
 	t->seal_passed = htobe64(passed);
 	if (ppn_datapath_counters(ppnd->dp, PPN_COUNT_FRAME, counts) == 0) {
-		t->frames_acted = htobe64(sum(counts, PPN_REASON_FRAME_ACTED, PPN_REASON_FRAME_TAKEN));
-		t->frames_refused = htobe64(sum(counts, PPN_REASON_FRAME_TAG, PPN_REASON_FRAME_STALE) +
-					    counts[PPN_REASON_FRAME_UNKNOWN].packets);
+		t->frames_acted =
+			htobe64(sum(counts, PPN_REASON_FRAME_ACTED, PPN_REASON_FRAME_TAKEN));
+		t->frames_refused =
+			htobe64(sum(counts, PPN_REASON_FRAME_TAG, PPN_REASON_FRAME_STALE) +
+				counts[PPN_REASON_FRAME_UNKNOWN].packets);
 	}
 }
 
@@ -170,7 +174,8 @@ static void fill(struct ppnd *ppnd, struct ppn_telemetry *t)
 void ppnd_telemetry_now(struct ppnd *ppnd)
 {
 	struct ppnd_telemetry *telemetry = ppnd->telemetry;
-	struct sockaddr_in6 to = { .sin6_family = AF_INET6, .sin6_port = htons(PPN_PORT_TELEMETRY) };
+	struct sockaddr_in6 to = { .sin6_family = AF_INET6,
+				   .sin6_port = htons(PPN_PORT_TELEMETRY) };
 	struct ppn_telemetry t;
 	int err;
 
@@ -191,7 +196,8 @@ void ppnd_telemetry_now(struct ppnd *ppnd)
 		ppn_telemetry_seal(&t, slot->keys.telemetry);
 		memcpy(&to.sin6_addr, slot->address, sizeof(slot->address));
 		/* a seat that is away hears the next one */
-		if (sendto(telemetry->fd, &t, sizeof(t), MSG_DONTWAIT, (struct sockaddr *)&to, sizeof(to)) < 0)
+		if (sendto(telemetry->fd, &t, sizeof(t), MSG_DONTWAIT, (struct sockaddr *)&to,
+			   sizeof(to)) < 0)
 			ppn_log_errno(LOG_DEBUG, -errno, "telemetry");
 	}
 }
