@@ -1,0 +1,204 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#
+# `make bench`: measures, prints a table, writes $PPN_BUILD/bench.json. Nothing here passes or fails by a
+# time; a row that could not be measured is null, and the run then exits 1. Figures of one virtual machine on
+# one day: quote the ratios, which come from interleaved rounds of one run.
+# shellcheck disable=SC2317 # called through wait_for
+set -euo pipefail
+# shellcheck source=selftests/net/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../net/lib.sh"
+demo_world "$@"
+export PATH=$PPN_BUILD/selftests/bench:$PATH
+
+ROUNDS=${BENCH_ROUNDS:-45}
+PACKETS=${BENCH_PACKETS:-500000}
+STARTS=${BENCH_STARTS:-20}
+CLAIMS=${BENCH_CLAIMS:-7}
+SENDS=${BENCH_SENDS:-50}
+JSON='{}'
+BROKEN=0
+DESK=$(node_dir desk)
+
+# row KEY VALUE UNIT TEXT
+row() {
+	local value=${2:-null}
+	[ "$value" != null ] || BROKEN=1
+	JSON=$(jq --arg key "$1" --argjson value "$value" '.[$key] = $value' <<<"$JSON")
+	printf '%-26s %12s %-8s %s\n' "$1" "$value" "$3" "$4"
+}
+
+median() { sort -g | awk '{ v[NR] = $1 } END { if (NR) printf "%.2f\n", v[int((NR + 1) / 2)] }'; }
+ratio() { awk -v a="${1:-0}" -v b="${2:-0}" 'BEGIN { if (a > 0 && b > 0) printf "%.2f\n", a / b }'; }
+now_ns() { date +%s%N; }
+
+# ---- the drop rate ------------------------------------------------------------------------
+
+bench_drop() {
+	local out
+	node_add wire
+	node_exec wire ip link add left type veth peer name right
+	node_exec wire ip link set left up
+	node_exec wire ip link set right up
+	out=$(node_exec wire drop left right "$ROUNDS" "$PACKETS" /sys/fs/bpf/ppn)
+	row seal_drop_vs_empty "$(jq .median_ratio <<<"$out")" ratio "sealed drop rate / empty XDP_DROP, median of $ROUNDS rounds"
+	row seal_drop_best_vs_best "$(jq .best_ratio <<<"$out")" ratio 'the same, best round of each'
+	row seal_drop_mpps "$(jq .seal_mpps <<<"$out")" Mpps "best round (empty: $(jq .empty_mpps <<<"$out")); $(jq .void <<<"$out") rounds void"
+	node_del wire
+}
+
+# ---- start --------------------------------------------------------------------------------
+
+configure() { # NODE
+	mkdir -p "$(node_dir "$1")/etc"
+	printf '[node]\nposture = onprem\nexternal = eth0\nbeacon_window = 1\n[underlay]\neth0 = static\n' \
+		>"$(node_dir "$1")/etc/ppnd.conf"
+}
+
+ppnd_of() { echo "ppnd --config $(node_dir "$1")/etc/ppnd.conf --state-dir $(node_dir "$1")/state"; }
+
+bench_start() {
+	local i ifindex figures=''
+	node_add starter
+	net_link starter:eth0 wire0
+	configure starter
+	ifindex=$(node_exec starter cat /sys/class/net/eth0/ifindex)
+	for ((i = 0; i < STARTS; i++)); do
+		# shellcheck disable=SC2046 # words of a command
+		figures+=$(node_exec starter sealed "/sys/fs/bpf/ppn/1/links/$ifindex" $(ppnd_of starter) 2>>"$(node_log starter ppnd)")$'\n'
+		node_exec starter ppn unseal --yes >/dev/null 2>&1 || :
+		node_reboot starter
+		rm -rf "$(node_dir starter)/state"
+	done
+	row exec_to_sealed_ms "$(grep . <<<"$figures" | median)" ms "exec of ppnd to the pinned XDP link, median of $STARTS first boots"
+	node_del starter
+}
+
+# ---- claim, against bare WireGuard on the same wire -----------------------------------------
+
+admin() { node_exec desk ppn-admin --state-dir "$DESK/state" --config "$DESK/ppn-admin.conf" "$@"; }
+state_is() { [ "$(node_exec "$1" ppn status --json | jq -r .state)" = "$2" ]; }
+
+make_desk() {
+	node_add desk
+	net_link desk:eth0 wire0
+	node_exec desk ip addr add 10.9.0.1/24 dev eth0
+	echo bench >"$DESK/passphrase"
+	chmod 600 "$DESK/passphrase"
+	printf '[mesh]\nendpoint = 10.9.0.1\n' >"$DESK/ppn-admin.conf"
+	admin init --name desk --passphrase-file "$DESK/passphrase" >/dev/null
+	admin invite --count 1000 >"$DESK/invite"
+	chmod 600 "$DESK/invite"
+	node_start desk service ppn-admin --state-dir "$DESK/state" --config "$DESK/ppn-admin.conf" run
+	wait_for 5 node_exec desk test -S /run/ppn/ppn-admin.sock
+	admin unlock --passphrase-file "$DESK/passphrase"
+}
+
+# One node, held, then claimed: milliseconds from the command to the first echo over the mesh.
+claim_once() { # NODE NUMBER
+	local node=$1 address start end
+	node_add "$node"
+	net_link "$node:eth0" wire0
+	node_exec "$node" ip addr add "10.9.0.$2/24" dev eth0
+	configure "$node"
+	install -m 600 "$DESK/invite" "$(node_dir "$node")/etc/invite"
+	# shellcheck disable=SC2046
+	node_start "$node" ppnd $(ppnd_of "$node")
+	wait_for 10 state_is "$node" holding
+	wait_for 5 node_exec desk ping -c1 -W1 -q "10.9.0.1"
+	start=$(now_ns)
+	admin claim "10.9.0.$2" >&2
+	address=$(node_exec "$node" ppn status --json | jq -r .mesh.address)
+	end=$(node_exec desk first_ping "$address" 5000)
+	echo $(((end - start) / 10000)) | awk '{ printf "%.2f\n", $1 / 100 }'
+}
+
+wg_keys() { # NODE: its public key; the private one in NODE/key
+	wg genkey | tee "$(node_dir "$1")/key" | wg pubkey
+}
+
+make_bare() { # NODE ADDRESS MESH
+	node_add "$1"
+	net_link "$1:eth0" wire0
+	node_exec "$1" ip addr add "$2/24" dev eth0
+	if have_wireguard; then node_exec "$1" ip link add wg0 type wireguard; else
+		node_start "$1" wg wireguard-go -f wg0
+		wait_for 5 node_exec "$1" wg show wg0
+	fi
+	node_exec "$1" wg set wg0 private-key "$(node_dir "$1")/key" listen-port 51820
+	node_exec "$1" ip addr add "$3/64" dev wg0 nodad
+	node_exec "$1" ip link set wg0 up
+}
+
+bare_once() { # PUBLIC-KEY-A PUBLIC-KEY-B
+	local start end
+	node_exec bare1 wg set wg0 peer "$2" remove
+	node_exec bare2 wg set wg0 peer "$1" remove
+	start=$(now_ns)
+	node_exec bare2 wg set wg0 peer "$1" allowed-ips fd99::1/128 endpoint 10.9.0.201:51820
+	node_exec bare1 wg set wg0 peer "$2" allowed-ips fd99::2/128 endpoint 10.9.0.202:51820
+	end=$(node_exec bare1 first_ping fd99::2 5000)
+	echo $(((end - start) / 10000)) | awk '{ printf "%.2f\n", $1 / 100 }'
+}
+
+bench_claim() {
+	local i a b claimed='' bare=''
+	make_desk
+	mkdir -p "$(node_dir bare1)" "$(node_dir bare2)"
+	a=$(wg_keys bare1)
+	b=$(wg_keys bare2)
+	make_bare bare1 10.9.0.201 fd99::1
+	make_bare bare2 10.9.0.202 fd99::2
+	for ((i = 0; i < CLAIMS; i++)); do
+		bare+=$(bare_once "$a" "$b")$'\n'
+		claimed+=$(claim_once "node$i" $((10 + i)) 2>>"$WORLD/claims.log")$'\n'
+	done
+	claimed=$(grep . <<<"$claimed" | median)
+	bare=$(grep . <<<"$bare" | median)
+	row claim_ms "$claimed" ms "\`ppn-admin claim HOST\` to the first echo over the mesh, median of $CLAIMS nodes"
+	row bare_wg_ms "$bare" ms "two \`wg set\` to the first echo, same wire, median of $CLAIMS"
+	row claim_vs_bare_wg "$(ratio "$claimed" "$bare")" ratio 'the former over the latter'
+}
+
+# ---- command ------------------------------------------------------------------------------
+
+bench_send() {
+	local i name figures=''
+	name=$(admin roster show --json | jq -r '[.rows[] | select(.runs_node)][0].name')
+	for ((i = 0; i < SENDS; i++)); do
+		figures+=$(admin send "$([ $((i % 2)) -eq 0 ] && echo isolate || echo release)" "$name" --json | jq .ms)$'\n'
+	done
+	admin send release "$name" >/dev/null
+	row send_to_acted_ms "$(grep . <<<"$figures" | median)" ms "frame sent to telemetry that it acted (kernel), median of $SENDS"
+}
+
+# ---- memory and sizes -----------------------------------------------------------------------
+
+pss_kib() { awk '/^Pss:/ { print $2 }' "/proc/$1/smaps_rollup"; }
+
+stripped() {
+	strip -o "$WORLD/stripped" "$PPN_BUILD/$1"
+	stat -c %s "$WORLD/stripped" | awk '{ printf "%.0f\n", $1 / 1024 }'
+}
+
+bench_size() {
+	local program worker
+	row ppnd_pss_mb "$(pss_kib "$(node_pid node0 ppnd)" | awk '{ printf "%.2f", $1 / 1024 }')" MB 'ppnd alone, bound, idle'
+	worker=$(pgrep -P "$(node_pid node0 ppnd)" ppnd-claim)
+	row worker_pss_mb "$(pss_kib "$worker" | awk '{ printf "%.2f", $1 / 1024 }')" MB 'its claim worker'
+	for program in ppnd ppnd-claim ppn ppn-admin; do
+		row "${program//-/_}_kib" "$(stripped "$program")" KiB "$program, stripped"
+	done
+}
+
+net_bridge wire0
+printf '%-26s %12s %-8s %s\n' KEY VALUE UNIT ''
+bench_drop
+bench_start
+bench_claim
+bench_send
+bench_size
+JSON=$(jq --arg kernel "$(uname -r)" --arg wireguard "$(have_wireguard && echo kernel || echo userspace)" \
+	'. + {kernel: $kernel, wireguard: $wireguard}' <<<"$JSON")
+echo "$JSON" >"$PPN_BUILD/bench.json"
+exit "$BROKEN"
