@@ -312,7 +312,7 @@ static __always_inline _Bool gather(struct __sk_buff *skb)
 SEC("tc")
 int egress(struct __sk_buff *skb)
 {
-	struct egress e = {.skb = skb};
+	struct egress e = { .skb = skb };
 	int reason = PPN_REASON_NONE;
 
 	if (!gather(skb))

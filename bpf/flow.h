@@ -8,9 +8,6 @@
 
 #include "parse.h"
 
-#define PPN_SOCKET_LISTENS 10 /* TCP_LISTEN of the kernel's net/tcp_states.h, BPF_TCP_LISTEN */
-PPN_STATIC_ASSERT(PPN_SOCKET_LISTENS == BPF_TCP_LISTEN, "as in the UAPI");
-
 /* As the kernel sees a packet that comes in: s is the other side, d is this machine. */
 struct ppn_flow {
 	struct bpf_sock_tuple tuple;
@@ -72,7 +69,7 @@ static __noinline _Bool ppn_flow_known(void *ctx, struct ppn_flow *f)
 
 	if (!sk)
 		return 0;
-	known = sk->state != PPN_SOCKET_LISTENS;
+	known = sk->state != BPF_TCP_LISTEN;
 	bpf_sk_release(sk);
 	return known;
 }

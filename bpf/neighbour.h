@@ -151,7 +151,7 @@ static __always_inline int ppn_check_mld(const struct ppn_packet *p, __u8 type)
 	if (ppn_is_link_local(&p->ip6->saddr))
 		return PPN_REASON_NONE;
 	return type != PPN_MLD_QUERY && ppn_is_unspecified(&p->ip6->saddr) ? PPN_REASON_NONE :
-									      PPN_REASON_MLD_BAD;
+									     PPN_REASON_MLD_BAD;
 }
 
 struct ppn_mld_walk {

@@ -24,19 +24,19 @@ struct seal {
 };
 
 /* Where the source of an IPv6 packet counts as one: a /64 off the link. */
-static __always_inline _Bool take_source(const struct ppn_packet *p, enum ppn_rate_class class,
+static __always_inline _Bool take_source(const struct ppn_packet *p, enum ppn_rate_class kind,
 					 _Bool by_prefix)
 {
 	if (p->version == 4)
-		return ppn_rate_take(class, 0, p->ip4->saddr);
-	return ppn_rate_take(class, ppn_load64(&p->ip6->saddr),
+		return ppn_rate_take(kind, 0, p->ip4->saddr);
+	return ppn_rate_take(kind, ppn_load64(&p->ip6->saddr),
 			     by_prefix ? 0 : ppn_load64(&p->ip6->saddr.s6_addr32[2]));
 }
 
-static __always_inline int limited(const struct ppn_packet *p, enum ppn_rate_class class,
+static __always_inline int limited(const struct ppn_packet *p, enum ppn_rate_class kind,
 				   _Bool by_prefix, int pass)
 {
-	return take_source(p, class, by_prefix) ? pass : PPN_REASON_RATE;
+	return take_source(p, kind, by_prefix) ? pass : PPN_REASON_RATE;
 }
 
 /* -- rows: the link -- */
@@ -48,8 +48,9 @@ static __always_inline int arp_row(struct seal *s)
 	if (reason)
 		return reason;
 	/* Sender hardware address: six of the eight bytes from 8 on. */
-	return ppn_rate_take(PPN_RATE_ARP, 0, ppn_load64(s->p.pos + 8) << 16) ? PPN_REASON_PASS_ARP :
-										PPN_REASON_RATE;
+	return ppn_rate_take(PPN_RATE_ARP, 0, ppn_load64(s->p.pos + 8) << 16) ?
+		       PPN_REASON_PASS_ARP :
+		       PPN_REASON_RATE;
 }
 
 static __always_inline int control_row(struct seal *s)
@@ -173,7 +174,7 @@ static __always_inline int hand_up(struct seal *s, const struct udphdr *udp)
 /* Newer than the floor of its certificate? A certificate without one is new. */
 static __always_inline _Bool above_floor(const struct ppn_gate_head *head)
 {
-	struct ppn_floor_key key = {.type = PPN_PACKET_BEACON};
+	struct ppn_floor_key key = { .type = PPN_PACKET_BEACON };
 	const __u64 *floor;
 
 	__builtin_memcpy(key.serial, head->serial, sizeof(key.serial));
@@ -242,7 +243,7 @@ static __always_inline int claim_segment_row(struct seal *s, struct tcphdr *tcp)
 	sk = ppn_flow_socket(s->ctx, &flow);
 	if (!sk)
 		return PPN_REASON_CLAIM_NO_SOCKET;
-	known = sk->state != PPN_SOCKET_LISTENS || cookie_good(s, tcp, sk);
+	known = sk->state != BPF_TCP_LISTEN || cookie_good(s, tcp, sk);
 	bpf_sk_release(sk);
 	return known ? PPN_REASON_PASS_CLAIM : PPN_REASON_CLAIM_NO_SOCKET;
 }

@@ -19,7 +19,8 @@ enum ppn_dhcp_port {
 	PPN_DHCP6_SERVER = 547,
 };
 
-enum ppn_dhcp_op { /* RFC 2131 2, RFC 8415 7.3 */
+/* RFC 2131 2, RFC 8415 7.3. */
+enum ppn_dhcp_op {
 	PPN_BOOTP_REQUEST = 1,
 	PPN_BOOTP_REPLY = 2,
 	PPN_DHCP6_SOLICIT = 1,
@@ -33,7 +34,8 @@ enum ppn_dhcp_op { /* RFC 2131 2, RFC 8415 7.3 */
 	PPN_DHCP6_DECLINE = 9,
 };
 
-struct ppn_bootp { /* RFC 2131 2, up to the end of chaddr's Ethernet part, then cut */
+/* RFC 2131 2, up to the end of chaddr's Ethernet part, then cut. */
+struct ppn_bootp {
 	__u8 op, htype, hlen, hops;
 	__u8 xid[4];
 	__u8 secs_flags[4];

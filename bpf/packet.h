@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * A packet under the cursor, and what is asked of its bytes and addresses.
+ */
+#ifndef PPN_BPF_PACKET_H
+#define PPN_BPF_PACKET_H
+
+#include <linux/in6.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+struct ppn_packet {
+	void *pos;
+	const void *end; /* of what can be read directly */
+	__u32 len; /* bytes from pos to the end of the packet; once IP is parsed, of the IP packet */
+	__be16 ethertype;
+	__u8 version; /* 4 or 6 */
+	__u8 proto; /* IPPROTO_TCP, _UDP, _ICMP, _ICMPV6 */
+	_Bool alert; /* MLD's router alert was there */
+	union {
+		struct iphdr *ip4;
+		struct ipv6hdr *ip6;
+	};
+};
+
+/* One load of 64 bits, aligned or not: the verifier allows it in packets, C's struct types hide it. */
+static __always_inline __u64 ppn_load64(const void *p)
+{
+	return *(const __u64 *)p;
+}
+
+static __always_inline __u16 ppn_load16(const void *p)
+{
+	return *(const __u16 *)p;
+}
+
+/* The next n bytes, n a constant, and past them; NULL where the packet is shorter. */
+static __always_inline void *ppn_take(struct ppn_packet *p, __u32 n)
+{
+	void *at = p->pos;
+
+	if (p->len < n || at + n > p->end)
+		return NULL;
+	p->pos = at + n;
+	p->len -= n;
+	return at;
+}
+
+/* The next n bytes without moving. */
+static __always_inline void *ppn_peek(const struct ppn_packet *p, __u32 n)
+{
+	return p->len < n || p->pos + n > p->end ? NULL : p->pos;
+}
+
+/* Link-local unicast, fe80::/10. */
+static __always_inline _Bool ppn_is_link_local(const struct in6_addr *a)
+{
+	return (a->s6_addr32[0] & bpf_htonl(0xffc00000)) == bpf_htonl(0xfe800000);
+}
+
+static __always_inline _Bool ppn_is_multicast(const struct in6_addr *a)
+{
+	return (a->s6_addr32[0] & bpf_htonl(0xff000000)) == bpf_htonl(0xff000000);
+}
+
+static __always_inline _Bool ppn_is_unspecified(const struct in6_addr *a)
+{
+	return !(ppn_load64(a) | ppn_load64(&a->s6_addr32[2]));
+}
+
+static __always_inline _Bool ppn_same_address(const void *a, const void *b)
+{
+	return ppn_load64(a) == ppn_load64(b) && ppn_load64(a + 8) == ppn_load64(b + 8);
+}
+
+/* Inside the fleet prefix. fleet: struct ppn_policy_table.fleet; all zeros there: nothing is. */
+static __always_inline _Bool ppn_in_fleet(const void *fleet, const void *address)
+{
+	const __u64 prefix = ppn_load64(fleet);
+
+	return prefix && (ppn_load64(address) & bpf_cpu_to_be64(0xffffffffffff0000ULL)) == prefix;
+}
+
+#endif

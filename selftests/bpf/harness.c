@@ -1,0 +1,399 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include <arpa/inet.h>
+#include <linux/bpf.h>
+#include <linux/pkt_cls.h>
+#include <net/if.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include "seal.skel.h"
+#include "egress.skel.h"
+#include "harness.h"
+
+const uint8_t harness_gate_key[PPN_SIP_KEY_LEN] = { 9, 8, 7, 6, 5, 4, 3, 2, 1 };
+
+struct harness {
+	struct seal_bpf *seal;
+	struct egress_bpf *egress;
+	struct ring_buffer *ring;
+	struct ppn_policy *policy;
+	struct ppn_count *row; /* per CPU */
+	int cpus;
+	uint32_t events;
+	struct ppn_packet_event event;
+	struct ppn_policy_table table; /* of the next generation */
+};
+
+static uint32_t tick_hz(void)
+{
+	struct timespec tick;
+
+	if (clock_getres(CLOCK_MONOTONIC_COARSE, &tick) || !tick.tv_nsec)
+		bail_out("clock_getres");
+	return (uint32_t)(1000000000 / tick.tv_nsec);
+}
+
+/* A network of our own with loopback up, and one CPU: counters and rates are kept per CPU. */
+static void own_world(void)
+{
+	struct ifreq req = { .ifr_name = "lo", .ifr_flags = IFF_UP };
+	const int s = unshare(CLONE_NEWNET) ? -1 : socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	cpu_set_t one;
+
+	if (s < 0 || ioctl(s, SIOCSIFFLAGS, &req))
+		bail_out("network namespace with loopback");
+	close(s);
+	CPU_ZERO(&one);
+	CPU_SET(sched_getcpu(), &one);
+	if (sched_setaffinity(0, sizeof(one), &one))
+		bail_out("sched_setaffinity");
+}
+
+static int on_event(void *arg, void *data, size_t len)
+{
+	struct harness *h = arg;
+
+	if (len < sizeof(h->event))
+		bail_out("event too short");
+	memcpy(&h->event, data, sizeof(h->event));
+	h->events++;
+	return 0;
+}
+
+static void unpin(struct bpf_object *object)
+{
+	struct bpf_map *map;
+
+	bpf_object__for_each_map(map, object)
+		(void)bpf_map__set_pin_path(map, NULL);
+}
+
+static void load_seal(struct harness *h, const struct harness_options *options)
+{
+	h->seal = seal_bpf__open();
+	if (!h->seal)
+		bail_out("open seal.bpf.o");
+	unpin(h->seal->obj);
+	h->seal->rodata->hz = tick_hz();
+	h->seal->rodata->rate_seed[0] = 0x0123456789abcdefULL;
+	h->seal->rodata->rate_seed[1] = 0x1032547698badcfeULL;
+	h->seal->rodata->rate_off = !(options && options->rates);
+	if (seal_bpf__load(h->seal))
+		bail_out("load seal.bpf.o");
+}
+
+/* The maps that both programs name are one. */
+static void load_egress(struct harness *h)
+{
+	struct bpf_map *map, *same;
+
+	h->egress = egress_bpf__open();
+	if (!h->egress)
+		bail_out("open egress.bpf.o");
+	unpin(h->egress->obj);
+	bpf_object__for_each_map(map, h->egress->obj) {
+		same = bpf_object__find_map_by_name(h->seal->obj, bpf_map__name(map));
+		if (same && !bpf_map__is_internal(map) && bpf_map__reuse_fd(map, bpf_map__fd(same)))
+			bail_out("share a map");
+	}
+	if (egress_bpf__load(h->egress))
+		bail_out("load egress.bpf.o");
+}
+
+struct harness *harness_open(const struct harness_options *options)
+{
+	struct harness *h = calloc(1, sizeof(*h));
+
+	if (!h)
+		bail_out("calloc");
+	own_world();
+	load_seal(h, options);
+	load_egress(h);
+	h->policy = mmap(NULL, sizeof(*h->policy), PROT_READ | PROT_WRITE, MAP_SHARED,
+			 bpf_map__fd(h->seal->maps.policy), 0);
+	h->ring = ring_buffer__new(bpf_map__fd(h->seal->maps.packets), on_event, h, NULL);
+	h->cpus = libbpf_num_possible_cpus();
+	h->row = calloc((size_t)h->cpus, sizeof(*h->row));
+	if (h->policy == MAP_FAILED || !h->ring || !h->row)
+		bail_out("policy and ring buffer");
+	harness_pin(h, true);
+	harness_fleet(h, true);
+	return h;
+}
+
+void harness_close(struct harness *h)
+{
+	ring_buffer__free(h->ring);
+	munmap(h->policy, sizeof(*h->policy));
+	egress_bpf__destroy(h->egress);
+	seal_bpf__destroy(h->seal);
+	free(h->row);
+	free(h);
+}
+
+/* -- state -- */
+
+void harness_policy(struct harness *h, enum ppn_column column, uint32_t flags)
+{
+	const uint32_t generation = PPN_POLICY_GENERATION(h->policy->word) + 1;
+
+	memcpy(h->table.gate_key, harness_gate_key, sizeof(h->table.gate_key));
+	h->table.claim_port = htons(HARNESS_CLAIM);
+	h->table.wg_port = htons(HARNESS_WG);
+	h->table.discovery_port = htons(HARNESS_DISCOVERY);
+	h->policy->table[generation & 1] = h->table;
+	__atomic_store_n(&h->policy->word, PPN_POLICY_WORD(column, flags, generation),
+			 __ATOMIC_RELEASE);
+}
+
+void harness_pin(struct harness *h, bool pinned)
+{
+	h->table.pinned = pinned;
+}
+
+void harness_fleet(struct harness *h, bool fleet)
+{
+	static const uint8_t prefix[8] = { 0xfd, 0x5c, 0x91, 0xa2, 0x77, 0xe0 };
+
+	memset(h->table.fleet, 0, sizeof(h->table.fleet));
+	if (fleet)
+		memcpy(h->table.fleet, prefix, sizeof(prefix));
+}
+
+static void put(const struct bpf_map *map, const void *key, const void *value)
+{
+	if (bpf_map_update_elem(bpf_map__fd(map), key, value, BPF_ANY))
+		bail_out(bpf_map__name(map));
+}
+
+void harness_isolate(struct harness *h, bool isolated)
+{
+	const struct ppn_command command = { .isolated = isolated };
+	const uint32_t zero = 0;
+
+	put(h->seal->maps.command, &zero, &command);
+}
+
+static void add_prefix(struct ppn_port_rule *rule, const char *text)
+{
+	uint8_t *addr = rule->prefix[rule->n].addr, *mask = rule->prefix[rule->n].mask;
+	char address[64];
+	unsigned int len;
+
+	if (sscanf(text, "%63[^/]/%u", address, &len) != 2 || rule->n == PPN_PORT_PREFIXES)
+		bail_out(text);
+	if (inet_pton(AF_INET6, address, addr) != 1) {
+		if (inet_pton(AF_INET, address, addr + 12) != 1)
+			bail_out(text);
+		memset(addr + 10, 0xff, 2);
+		len += 96;
+	}
+	for (unsigned int bit = 0; bit < len; bit++)
+		mask[bit / 8] |= (uint8_t)(0x80 >> bit % 8);
+	rule->n++;
+}
+
+void harness_port(struct harness *h, uint8_t proto, uint16_t port, bool rescue, const char *prefix)
+{
+	const struct ppn_port_key key = {
+		.generation = PPN_POLICY_GENERATION(h->policy->word),
+		.port = htons(port),
+		.proto = proto,
+	};
+	struct ppn_port_rule rule = {};
+
+	if (bpf_map_lookup_elem(bpf_map__fd(h->seal->maps.open_ports), &key, &rule))
+		rule.rescue = rescue;
+	if (prefix)
+		add_prefix(&rule, prefix);
+	else
+		rule.any = 1;
+	put(h->seal->maps.open_ports, &key, &rule);
+}
+
+void harness_iface(struct harness *h, uint8_t underlay, uint8_t flags)
+{
+	const struct ppn_iface iface = { .underlay = underlay, .flags = flags };
+	const uint32_t ifindex = HARNESS_IFINDEX;
+
+	put(h->seal->maps.ifaces, &ifindex, &iface);
+}
+
+void harness_floor(struct harness *h, const uint8_t *serial, uint64_t time_ms)
+{
+	struct ppn_floor_key key = { .type = PPN_PACKET_BEACON };
+
+	memcpy(key.serial, serial, sizeof(key.serial));
+	put(h->seal->maps.floors, &key, &time_ms);
+}
+
+bool harness_lease_now(struct harness *h, struct ppn_lease *ret_lease)
+{
+	const uint32_t ifindex = HARNESS_IFINDEX;
+
+	return !bpf_map_lookup_elem(bpf_map__fd(h->seal->maps.leases), &ifindex, ret_lease);
+}
+
+void harness_no_lease(struct harness *h)
+{
+	const uint32_t ifindex = HARNESS_IFINDEX;
+
+	(void)bpf_map_delete_elem(bpf_map__fd(h->seal->maps.leases), &ifindex);
+}
+
+/* Jiffies are nowhere to be read but in BPF: egress writes a lease, whose time is then taken. */
+static uint64_t jiffies_now(struct harness *h)
+{
+	static const uint8_t mac[6] = { 2 };
+	uint8_t request[PKT_BOOTP_LEN];
+	const struct pkt_spec spec = {
+		.src = "0.0.0.0",
+		.dst = "255.255.255.255",
+		.proto = IPPROTO_UDP,
+		.sport = 68,
+		.dport = 67,
+		.payload = request,
+		.payload_len = (uint16_t)pkt_bootp(request, 1, 1, mac),
+	};
+	struct ppn_iface iface;
+	struct ppn_lease lease;
+	struct pkt p;
+	const uint32_t ifindex = HARNESS_IFINDEX;
+
+	if (bpf_map_lookup_elem(bpf_map__fd(h->seal->maps.ifaces), &ifindex, &iface))
+		memset(&iface, 0, sizeof(iface));
+	harness_iface(h, PPN_UNDERLAY_DHCP, 0);
+	pkt_build(&spec, &p);
+	(void)harness_run(h, HARNESS_OUT, p.data, p.len);
+	if (!harness_lease_now(h, &lease))
+		bail_out("no lease from egress");
+	harness_iface(h, iface.underlay, iface.flags);
+	return lease.opened;
+}
+
+void harness_lease(struct harness *h, const struct ppn_lease *lease, unsigned int ago)
+{
+	struct ppn_lease value = *lease;
+	const uint32_t ifindex = HARNESS_IFINDEX;
+
+	value.opened = jiffies_now(h) - (uint64_t)ago * tick_hz();
+	put(h->seal->maps.leases, &ifindex, &value);
+}
+
+/* -- runs -- */
+
+static const struct bpf_map *counts_of(const struct harness *h, enum harness_way way)
+{
+	return way == HARNESS_IN ? h->seal->maps.seal_count : h->egress->maps.egress_count;
+}
+
+static void clear_counts(struct harness *h, enum harness_way way)
+{
+	memset(h->row, 0, (size_t)h->cpus * sizeof(*h->row));
+	for (uint32_t i = 0; i < _PPN_REASON_MAX; i++)
+		put(counts_of(h, way), &i, h->row);
+}
+
+static struct ppn_count read_count(struct harness *h, enum harness_way way, uint32_t reason)
+{
+	struct ppn_count sum = {};
+
+	if (bpf_map_lookup_elem(bpf_map__fd(counts_of(h, way)), &reason, h->row))
+		bail_out("read a counter");
+	for (int i = 0; i < h->cpus; i++) {
+		sum.packets += h->row[i].packets;
+		sum.bytes += h->row[i].bytes;
+	}
+	return sum;
+}
+
+static int the_reason(struct harness *h, enum harness_way way, size_t len)
+{
+	int reason = -1;
+
+	for (uint32_t i = 0; i < _PPN_REASON_MAX; i++) {
+		const struct ppn_count count = read_count(h, way, i);
+
+		if (!count.packets && !count.bytes)
+			continue;
+		if (reason >= 0 || count.packets != 1 || count.bytes != len)
+			return -1;
+		reason = (int)i;
+	}
+	return reason;
+}
+
+int harness_program(const struct harness *h, enum harness_way way)
+{
+	return way == HARNESS_IN ? bpf_program__fd(h->seal->progs.seal) :
+				   bpf_program__fd(h->egress->progs.egress);
+}
+
+uint32_t harness_drain(struct harness *h)
+{
+	h->events = 0;
+	if (ring_buffer__consume(h->ring) < 0)
+		bail_out("consume");
+	return h->events;
+}
+
+const struct ppn_packet_event *harness_event(const struct harness *h)
+{
+	return &h->event;
+}
+
+struct harness_result harness_run(struct harness *h, enum harness_way way, const void *packet,
+				  size_t len)
+{
+	static uint8_t out[PKT_MAX + 256];
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = packet, .data_size_in = (uint32_t)len,
+		    .data_out = out, .data_size_out = sizeof(out), .repeat = 1);
+	struct harness_result result;
+
+	clear_counts(h, way);
+	if (bpf_prog_test_run_opts(harness_program(h, way), &opts))
+		bail_out("BPF_PROG_TEST_RUN");
+	result = (struct harness_result){
+		.retval = opts.retval,
+		.pass = opts.retval == (way == HARNESS_IN ? XDP_PASS : TC_ACT_OK),
+		.reason = the_reason(h, way, len),
+		.events = harness_drain(h),
+		.same = opts.data_size_out == len && !memcmp(out, packet, len),
+	};
+	return result;
+}
+
+bool harness_verdict(struct harness *h, const void *packet, size_t len)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = packet, .data_size_in = (uint32_t)len,
+		    .repeat = 1);
+
+	if (bpf_prog_test_run_opts(harness_program(h, HARNESS_IN), &opts))
+		bail_out("BPF_PROG_TEST_RUN");
+	return opts.retval == XDP_PASS;
+}
+
+void harness_counts(struct harness *h, uint64_t ret_packets[_PPN_REASON_MAX])
+{
+	for (uint32_t i = 0; i < _PPN_REASON_MAX; i++)
+		ret_packets[i] = read_count(h, HARNESS_IN, i).packets;
+	clear_counts(h, HARNESS_IN);
+}
+
+const char *harness_reason_name(int reason)
+{
+	static const char *const names[] = {
+#define X(name, verdict, text, help) text,
+		PPN_REASONS(X)
+#undef X
+	};
+
+	return reason >= 0 && reason < _PPN_REASON_MAX ? names[reason] : "no single one";
+}
