@@ -58,10 +58,10 @@ static uint8_t arg_prefix(char *text, uint8_t *ret_addr)
 	return (uint8_t)arg_number(slash + 1, UINT8_MAX);
 }
 
-/* ADDR PORT, or "-": none. IPv4 as it is written. */
+/* 192.0.2.1:PORT, [ADDR]:PORT, [ADDR%DEV]:PORT, or "-": none. */
 static void arg_endpoint(char *text, struct sockaddr_in6 *ret)
 {
-	char *colon = strrchr(text, ':'), *percent = strchr(text, '%'), mapped[64];
+	char *colon = strrchr(text, ':'), *percent = strchr(text, '%'), v6[64];
 
 	if (!strcmp(text, "-"))
 		return;
@@ -70,12 +70,17 @@ static void arg_endpoint(char *text, struct sockaddr_in6 *ret)
 	*colon = '\0';
 	ret->sin6_family = AF_INET6;
 	ret->sin6_port = htons((uint16_t)arg_number(colon + 1, UINT16_MAX));
-	if (percent) {
-		*percent = '\0';
-		ret->sin6_scope_id = if_nametoindex(percent + 1);
+	if (*text != '[') {
+		snprintf(v6, sizeof(v6), "::ffff:%.40s", text);
+	} else {
+		colon[-1] = '\0';
+		if (percent) {
+			*percent = '\0';
+			ret->sin6_scope_id = if_nametoindex(percent + 1);
+		}
+		snprintf(v6, sizeof(v6), "%.50s", text + 1);
 	}
-	snprintf(mapped, sizeof(mapped), "::ffff:%.40s", text);
-	if (inet_pton(AF_INET6, strchr(text, ':') ? text : mapped, &ret->sin6_addr) != 1)
+	if (inet_pton(AF_INET6, v6, &ret->sin6_addr) != 1)
 		die("endpoint");
 }
 

@@ -94,6 +94,8 @@ int ppn_link_info(struct ppn_link *link, uint32_t ifindex, struct ppn_link_info 
 	struct ppn_link_info info = { 0 };
 	int err;
 
+	if (!ifindex)
+		return -ENODEV;
 	err = ppn_nl_talk(link->sk, ppn_rt_msg(RTM_GETLINK, 0, &head, sizeof(head)), take_info, &info);
 	if (err)
 		return err;

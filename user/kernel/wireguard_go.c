@@ -180,7 +180,7 @@ static int read_report(int report, pid_t *ret_pid)
 static int spawn(const char *path, const char *name, struct child *ret_child)
 {
 	int report[2], alive[2], err;
-	pid_t pid, started;
+	pid_t pid, started = 0;
 
 	if (pipe2(report, O_CLOEXEC))
 		return -errno;
