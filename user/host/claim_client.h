@@ -27,9 +27,9 @@ struct ppn_claim_client;
 	X(SILENT, "no answer to the connection")                                                      \
 	X(NO_UPGRADE, "it takes the connection but not the WebSocket upgrade")                        \
 	X(NO_HELLO, "it upgraded and sent no first message")                                          \
-	X(NO_PROOF, "it closed on our credentials: bound to another fleet, or the certificate is refused") \
+	X(NO_PROOF, "it closed on our credentials: of another fleet, or refused")                     \
 	X(CLOSED, "it closed before it answered")                                                     \
-	X(TIMEOUT, "it proved itself and then fell silent")                                           \
+	X(TIMEOUT, "it fell silent")                                                                  \
 	X(PROTOCOL, "it breaks the protocol")
 
 enum ppn_claim_client_end {
@@ -71,7 +71,7 @@ struct ppn_claim_client_config {
 enum ppn_claim_client_time {
 	PPN_CLAIM_CLIENT_CONNECT_MS = 3000, /* to the TCP handshake's end: SILENT */
 	PPN_CLAIM_CLIENT_HANDSHAKE_MS = 6000, /* from there to message 3 */
-	PPN_CLAIM_CLIENT_ANSWER_MS = 70000, /* from message 3 to the answer: TIMEOUT */
+	PPN_CLAIM_CLIENT_ANSWER_MS = 70000, /* from message 3 to the answer */
 };
 
 /* 0, -EINVAL, -ENOMEM, or the -errno of socket(2). Failures of connect(2) reach ended(). */
