@@ -66,8 +66,7 @@ static __always_inline _Bool mesh_isolated(const struct ppn_view *view)
 	__u32 zero = 0;
 	const struct ppn_command *c = bpf_map_lookup_elem(&command, &zero);
 
-	return view->column == PPN_COLUMN_ISOLATED || !c ||
-	       *(const volatile __u32 *)&c->isolated;
+	return view->column == PPN_COLUMN_ISOLATED || !c || *(const volatile __u32 *)&c->isolated;
 }
 
 /*
@@ -190,7 +189,8 @@ static __always_inline int judge_frame(struct ppn_packet *p, const struct ppn_po
 }
 
 /* What the transport header decides; PPN_REASON_NONE: nothing. */
-static __always_inline int judge_transport(struct ppn_packet *p, const struct ppn_policy_table *table)
+static __always_inline int judge_transport(struct ppn_packet *p,
+					   const struct ppn_policy_table *table)
 {
 	const __be16 claim = table->claim_port ? table->claim_port : bpf_htons(PPN_PORT_CLAIM);
 	struct tcphdr *tcp;

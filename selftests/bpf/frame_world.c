@@ -27,7 +27,9 @@ const uint8_t fw_address[_FW_WHO_MAX][16] = {
 	[FW_OUTSIDE] = { 0xfd, 0x5c, 0x91, 0xa2, 0x77, 0xe1, [15] = 1 },
 	[FW_GROUP] = { 0xff, 0x02, [15] = 0x16 },
 };
-const uint8_t fw_key[PPN_SEATS_MAX][PPN_SIP_KEY_LEN] = { { 1, 2, 3 }, { 4, 5, 6 }, { 7, 8, 9 }, { 10 } };
+const uint8_t fw_key[PPN_SEATS_MAX][PPN_SIP_KEY_LEN] = {
+	{ 1, 2, 3 }, { 4, 5, 6 }, { 7, 8, 9 }, { 10 }
+};
 
 struct frame_world {
 	struct frame_bpf *skel;
@@ -115,7 +117,8 @@ struct ppn_command fw_command(struct frame_world *w)
 	struct ppn_command command;
 	const __u32 zero = 0;
 
-	if (bpf_map_lookup_elem_flags(bpf_map__fd(w->skel->maps.command), &zero, &command, BPF_F_LOCK))
+	if (bpf_map_lookup_elem_flags(bpf_map__fd(w->skel->maps.command), &zero, &command,
+				      BPF_F_LOCK))
 		bail("read command");
 	return command;
 }
@@ -178,7 +181,8 @@ uint64_t fw_count(struct frame_world *w, enum ppn_reason reason)
 	return sum;
 }
 
-struct fw_packet fw_ip6(enum fw_who from, enum fw_who to, uint8_t proto, const void *payload, size_t len)
+struct fw_packet fw_ip6(enum fw_who from, enum fw_who to, uint8_t proto, const void *payload,
+			size_t len)
 {
 	struct fw_packet packet = { .len = sizeof(struct ipv6hdr) + len };
 	struct ipv6hdr ip = {
@@ -196,7 +200,8 @@ struct fw_packet fw_ip6(enum fw_who from, enum fw_who to, uint8_t proto, const v
 	return packet;
 }
 
-struct fw_packet fw_udp(enum fw_who from, enum fw_who to, uint16_t port, const void *payload, size_t len)
+struct fw_packet fw_udp(enum fw_who from, enum fw_who to, uint16_t port, const void *payload,
+			size_t len)
 {
 	struct udphdr udp = { .source = htons(40000),
 			      .dest = htons(port),
@@ -247,7 +252,8 @@ struct fw_packet fw_command_packet(uint8_t op, uint32_t seq)
 	return fw_udp(FW_SEAT, FW_SELF, PPN_PORT_FRAME, &frame, sizeof(frame));
 }
 
-int fw_drain(struct frame_world *w, void (*each)(void *arg, const struct ppn_frame_event *event), void *arg)
+int fw_drain(struct frame_world *w, void (*each)(void *arg, const struct ppn_frame_event *event),
+	     void *arg)
 {
 	int n;
 
@@ -258,7 +264,8 @@ int fw_drain(struct frame_world *w, void (*each)(void *arg, const struct ppn_fra
 	return n;
 }
 
-static struct fw_result run(struct frame_world *w, struct bpf_program *prog, const void *data, size_t len)
+static struct fw_result run(struct frame_world *w, struct bpf_program *prog, const void *data,
+			    size_t len)
 {
 	struct fw_result result = { .reason = -1 };
 	uint64_t before[_PPN_REASON_MAX];

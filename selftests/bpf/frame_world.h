@@ -18,7 +18,17 @@ enum { FW_TOP = 200, FW_LAST_STATE = 150 };
 /* Of the window: 200, 199 and everything from 196 down is taken; 198 and 197 are not. */
 #define FW_SEEN (~0ULL & ~(3ULL << 2))
 
-enum fw_who { FW_SELF, FW_GUEST, FW_SEAT, FW_SEAT2, FW_CLOSED, FW_PEER, FW_OUTSIDE, FW_GROUP, _FW_WHO_MAX };
+enum fw_who {
+	FW_SELF,
+	FW_GUEST,
+	FW_SEAT,
+	FW_SEAT2,
+	FW_CLOSED,
+	FW_PEER,
+	FW_OUTSIDE,
+	FW_GROUP,
+	_FW_WHO_MAX
+};
 extern const uint8_t fw_address[_FW_WHO_MAX][16];
 extern const uint8_t fw_key[PPN_SEATS_MAX][PPN_SIP_KEY_LEN];
 
@@ -42,8 +52,10 @@ void fw_set_command(struct frame_world *w, const struct ppn_command *command);
 uint64_t fw_count(struct frame_world *w, enum ppn_reason reason);
 
 /* Packets. proto, ports and payload as they are given; lengths as they should be. */
-struct fw_packet fw_ip6(enum fw_who from, enum fw_who to, uint8_t proto, const void *payload, size_t len);
-struct fw_packet fw_udp(enum fw_who from, enum fw_who to, uint16_t port, const void *payload, size_t len);
+struct fw_packet fw_ip6(enum fw_who from, enum fw_who to, uint8_t proto, const void *payload,
+			size_t len);
+struct fw_packet fw_udp(enum fw_who from, enum fw_who to, uint16_t port, const void *payload,
+			size_t len);
 struct fw_packet fw_tcp(enum fw_who from, enum fw_who to, uint16_t port);
 struct fw_packet fw_echo(enum fw_who from, enum fw_who to);
 struct ppn_frame fw_frame(uint8_t op, uint32_t target, uint32_t seq, const uint8_t *key);
@@ -63,7 +75,8 @@ struct fw_result fw_run_out(struct frame_world *w, const struct fw_packet *packe
 /* Only the verdict; events stay in the ring. Safe in threads. */
 int fw_run_blind(struct frame_world *w, const struct fw_packet *packet);
 /* Empties the ring; returns the number of events; each, if any, sees them. */
-int fw_drain(struct frame_world *w, void (*each)(void *arg, const struct ppn_frame_event *event), void *arg);
+int fw_drain(struct frame_world *w, void (*each)(void *arg, const struct ppn_frame_event *event),
+	     void *arg);
 uint32_t fw_verified_insns(struct frame_world *w, bool out);
 
 #endif

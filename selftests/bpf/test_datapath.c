@@ -71,7 +71,8 @@ static void must(const char *command)
 
 static void own_world(void)
 {
-	if (unshare(CLONE_NEWNET | CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+	if (unshare(CLONE_NEWNET | CLONE_NEWNS) ||
+	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
 	    mount("bpf", BPFFS, "bpf", 0, "mode=0700"))
 		bail("a network and mount namespace of its own (root?)");
 	must("ip link set lo up");
@@ -177,15 +178,19 @@ static void test_refusals(void)
 	if (!mkdtemp(dir))
 		bail("mkdtemp");
 	(void)snprintf(root, sizeof(root), "%s/ppn", dir);
-	ok(open_at(root) == -ENOTSUP && strstr(why, "mount -t bpf bpf"), "no bpffs: said, with the command");
-	ok(open_at("/nowhere/at/all") == -ENOENT && strstr(why, "/nowhere/at"), "no such folder: said");
-	if (mount("bpf", dir, "bpf", 0, NULL) || mount(NULL, dir, NULL, MS_REMOUNT | MS_RDONLY, NULL))
+	ok(open_at(root) == -ENOTSUP && strstr(why, "mount -t bpf bpf"),
+	   "no bpffs: said, with the command");
+	ok(open_at("/nowhere/at/all") == -ENOENT && strstr(why, "/nowhere/at"),
+	   "no such folder: said");
+	if (mount("bpf", dir, "bpf", 0, NULL) ||
+	    mount(NULL, dir, NULL, MS_REMOUNT | MS_RDONLY, NULL))
 		bail("mount a read-only bpffs");
 	ok(open_at(root) == -EROFS && strstr(why, "read-write"), "read-only bpffs: said");
 	(void)umount(dir);
 	(void)rmdir(dir);
 	must("mkdir -p " ROOT "/2");
-	ok(open_at(NULL) == -EPROTO && strstr(why, "newer ppnd (ABI 2"), "pins of a newer ABI: refused in words");
+	ok(open_at(NULL) == -EPROTO && strstr(why, "newer ppnd (ABI 2"),
+	   "pins of a newer ABI: refused in words");
 	must("rmdir " ROOT "/2");
 }
 
@@ -237,10 +242,12 @@ static void test_external(void)
 	size_t n = 9;
 
 	must("ip tuntap add ppn0 mode tun && ip link add out0 type veth peer name in0");
-	ok(!ppn_datapath_external(NULL, 0, found, 8, &n) && n == 0, "veth, TUN, lo: not external by themselves");
+	ok(!ppn_datapath_external(NULL, 0, found, 8, &n) && n == 0,
+	   "veth, TUN, lo: not external by themselves");
 	ok(!ppn_datapath_external(names, 4, found, 8, &n) && n == 1 && found[0] == index_of("out0"),
 	   "external by name, lo and ppn0 never");
-	ok(ppn_datapath_external(names, 4, found, 0, &n) == -E2BIG && n == 1, "more than there is room for: -E2BIG");
+	ok(ppn_datapath_external(names, 4, found, 0, &n) == -E2BIG && n == 1,
+	   "more than there is room for: -E2BIG");
 	must("ip link del ppn0");
 }
 
@@ -253,12 +260,15 @@ static void test_seal_native(struct ppn_datapath *dp)
 	int err = seal(dp, "out0", &hold);
 
 	ok(!err && hold == PPN_HOLD_NATIVE && !why[0], "veth: sealed native");
-	ok(!ppn_datapath_hold(dp, out, &asked) && asked == PPN_HOLD_NATIVE, "hold asked of the kernel");
+	ok(!ppn_datapath_hold(dp, out, &asked) && asked == PPN_HOLD_NATIVE,
+	   "hold asked of the kernel");
 	ok(link_of(out).xdp.ifindex == out && link_of(out).prog_id == xdp_program(out),
 	   "the link is pinned under its ifindex");
 	ok(tc_program(out) != 0, "egress is there");
-	ok(!ppn_datapath_hold(dp, index_of("in0"), &asked) && asked == PPN_HOLD_NONE, "the other end is not held");
-	ok(ppn_datapath_seal(dp, 9999, &hold, why) == -ENODEV && strstr(why, "9999"), "no such interface: said");
+	ok(!ppn_datapath_hold(dp, index_of("in0"), &asked) && asked == PPN_HOLD_NONE,
+	   "the other end is not held");
+	ok(ppn_datapath_seal(dp, 9999, &hold, why) == -ENODEV && strstr(why, "9999"),
+	   "no such interface: said");
 }
 
 static uint64_t total(struct ppn_datapath *dp, enum ppn_counter_set set)
@@ -286,7 +296,8 @@ static void send_ethernet(const char *from, int n)
 		bail("AF_PACKET");
 	for (int i = 0; i < n; i++)
 		/* ENOBUFS: egress has dropped it */
-		if (sendto(fd, frame, sizeof(frame), 0, (const void *)&to, sizeof(to)) < 0 && errno != ENOBUFS)
+		if (sendto(fd, frame, sizeof(frame), 0, (const void *)&to, sizeof(to)) < 0 &&
+		    errno != ENOBUFS)
 			bail("sendto");
 	close(fd);
 }
@@ -298,7 +309,8 @@ static uint64_t counted(struct ppn_datapath *dp, enum ppn_counter_set set, enum 
 	return ppn_datapath_counters(dp, set, counts) ? 0 : counts[reason].packets;
 }
 
-static bool grows_to(struct ppn_datapath *dp, enum ppn_counter_set set, enum ppn_reason reason, uint64_t want)
+static bool grows_to(struct ppn_datapath *dp, enum ppn_counter_set set, enum ppn_reason reason,
+		     uint64_t want)
 {
 	for (int i = 0; i < 200 && counted(dp, set, reason) < want; i++)
 		usleep(10000);
@@ -312,9 +324,11 @@ static void test_counters(struct ppn_datapath *dp)
 
 	must("ip link set out0 up && ip link set in0 up");
 	send_ethernet("in0", 5);
-	ok(grows_to(dp, PPN_COUNT_SEAL, PPN_REASON_ETHERTYPE, in + 5), "5 packets in: 5 counted by the seal");
+	ok(grows_to(dp, PPN_COUNT_SEAL, PPN_REASON_ETHERTYPE, in + 5),
+	   "5 packets in: 5 counted by the seal");
 	send_ethernet("out0", 3);
-	ok(grows_to(dp, PPN_COUNT_EGRESS, PPN_REASON_ETHERTYPE, out + 3), "3 packets out: 3 counted by egress");
+	ok(grows_to(dp, PPN_COUNT_EGRESS, PPN_REASON_ETHERTYPE, out + 3),
+	   "3 packets out: 3 counted by egress");
 }
 
 static void test_kill(struct ppn_datapath **dp)
@@ -340,8 +354,10 @@ static void test_kill(struct ppn_datapath **dp)
 	*dp = open_dp(NULL);
 	in = counted(*dp, PPN_COUNT_SEAL, PPN_REASON_ETHERTYPE);
 	send_ethernet("in0", 4);
-	ok(grows_to(*dp, PPN_COUNT_SEAL, PPN_REASON_ETHERTYPE, in + 4), "with nobody alive it counted and dropped");
-	ok(!ppn_datapath_hold(*dp, out, &hold) && hold == PPN_HOLD_NATIVE, "the next process sees the hold");
+	ok(grows_to(*dp, PPN_COUNT_SEAL, PPN_REASON_ETHERTYPE, in + 4),
+	   "with nobody alive it counted and dropped");
+	ok(!ppn_datapath_hold(*dp, out, &hold) && hold == PPN_HOLD_NATIVE,
+	   "the next process sees the hold");
 	after = link_of(out);
 	ok(!seal(*dp, "out0", &hold) && hold == PPN_HOLD_NATIVE && link_of(out).id == before.id &&
 		   link_of(out).prog_id != after.prog_id && tc_program(out),
@@ -355,7 +371,8 @@ static void test_generic(struct ppn_datapath *dp)
 	must("ip tuntap add tun0 mode tun");
 	ok(!seal(dp, "tun0", &hold) && hold == PPN_HOLD_GENERIC && strstr(why, "driver tun"),
 	   "TUN: generic, and the driver is named");
-	ok(!seal(dp, "tun0", &hold) && hold == PPN_HOLD_GENERIC && why[0], "again: still generic, still said");
+	ok(!seal(dp, "tun0", &hold) && hold == PPN_HOLD_GENERIC && why[0],
+	   "again: still generic, still said");
 	must("ip link del tun0");
 }
 
@@ -389,14 +406,16 @@ static void test_foreign(struct ppn_datapath *dp)
 	(void)bpf_xdp_detach((int)far, XDP_FLAGS_DRV_MODE, NULL);
 	if (bpf_xdp_attach((int)far, xdp, XDP_FLAGS_SKB_MODE, NULL))
 		bail("attach a foreign generic program");
-	ok(seal(dp, "far0", &hold) == -EBUSY && strstr(why, "stranger"), "a foreign generic one too");
+	ok(seal(dp, "far0", &hold) == -EBUSY && strstr(why, "stranger"),
+	   "a foreign generic one too");
 	(void)bpf_xdp_detach((int)far, XDP_FLAGS_SKB_MODE, NULL);
 	hook.ifindex = (int)far;
 	opts.prog_fd = tc;
 	if (bpf_tc_hook_create(&hook) || bpf_tc_attach(&hook, &opts))
 		bail("attach a foreign TC program");
 	id = tc_program(far);
-	ok(seal(dp, "far0", &hold) == -EBUSY && strstr(why, "stranger") && tc_program(far) == id && xdp_program(far),
+	ok(seal(dp, "far0", &hold) == -EBUSY && strstr(why, "stranger") && tc_program(far) == id &&
+		   xdp_program(far),
 	   "a foreign TC program at our place is named, and stays; the way in is sealed");
 	ok(!ppn_datapath_hold(dp, far, &hold) && hold == PPN_HOLD_NONE, "half a seal is no hold");
 	must("ip link del far0");
@@ -411,10 +430,12 @@ static void test_recreate(struct ppn_datapath *dp)
 	enum ppn_hold hold;
 
 	must("ip link del out0");
-	ok(link_of(out).id == before.id && link_of(out).xdp.ifindex == 0, "device deleted: a defunct pin stays");
+	ok(link_of(out).id == before.id && link_of(out).xdp.ifindex == 0,
+	   "device deleted: a defunct pin stays");
 	if (sh("ip link add out0 index %u type veth peer name in0", out))
 		bail("recreate out0");
-	ok(!ppn_datapath_hold(dp, out, &hold) && hold == PPN_HOLD_NONE, "recreated: nothing holds it");
+	ok(!ppn_datapath_hold(dp, out, &hold) && hold == PPN_HOLD_NONE,
+	   "recreated: nothing holds it");
 	ok(!seal(dp, "out0", &hold) && hold == PPN_HOLD_NATIVE && link_of(out).id != before.id &&
 		   link_of(out).xdp.ifindex == out,
 	   "sealed again: the defunct pin is replaced");
@@ -430,7 +451,8 @@ static void test_pin_removed(struct ppn_datapath *dp)
 	enum ppn_hold hold;
 
 	must("rm -r " FOLDER);
-	ok(!ppn_datapath_hold(dp, out, &hold) && hold == PPN_HOLD_NATIVE, "pins removed by hand: still held");
+	ok(!ppn_datapath_hold(dp, out, &hold) && hold == PPN_HOLD_NATIVE,
+	   "pins removed by hand: still held");
 	ok(!seal(dp, "out0", &hold) && hold == PPN_HOLD_NATIVE && link_of(out).id == id &&
 		   !access(FOLDER "/policy", F_OK) && !access(FOLDER "/command", F_OK),
 	   "sealed again: the same link and maps are pinned again");
@@ -467,13 +489,15 @@ static void test_moved(struct ppn_datapath *dp)
 	const pid_t pid = other_namespace();
 	enum ppn_hold hold;
 
-	if (sh("ip link set out0 netns %d", pid) || sh("ip link add away0 index %u type veth peer name away1", out))
+	if (sh("ip link set out0 netns %d", pid) ||
+	    sh("ip link add away0 index %u type veth peer name away1", out))
 		bail("move out0");
 	ok(!seal(dp, "away0", &hold) && hold == PPN_HOLD_NATIVE && link_of(out).id != id,
 	   "moved away, its ifindex taken: the newcomer has a link of its own");
 	if (sh("nsenter -t %d -n ip link set out0 netns %d", pid, getpid()))
 		bail("move out0 back");
-	ok(!seal(dp, "out0", &hold) && hold == PPN_HOLD_NATIVE && link_of(index_of("out0")).id == id,
+	ok(!seal(dp, "out0", &hold) && hold == PPN_HOLD_NATIVE &&
+		   link_of(index_of("out0")).id == id,
 	   "back under another ifindex: its link is adopted");
 	must("ip link del away0");
 	(void)kill(pid, SIGKILL);
@@ -491,9 +515,12 @@ static int pinned_map(const char *name)
 	return bpf_obj_get(path);
 }
 
-static int port_rule(uint32_t generation, uint8_t proto, uint16_t port, struct ppn_port_rule *ret_rule)
+static int port_rule(uint32_t generation, uint8_t proto, uint16_t port,
+		     struct ppn_port_rule *ret_rule)
 {
-	const struct ppn_port_key key = { .generation = generation, .port = htons(port), .proto = proto };
+	const struct ppn_port_key key = { .generation = generation,
+					  .port = htons(port),
+					  .proto = proto };
 	int fd = pinned_map("open_ports"), err;
 
 	err = bpf_map_lookup_elem(fd, &key, ret_rule);
@@ -509,7 +536,8 @@ static unsigned int count_rows(const char *name, size_t key_len)
 
 	if (key_len > sizeof(key))
 		bail("key too long");
-	for (void *at = NULL; !bpf_map_get_next_key(fd, at, next); at = memcpy(key, next, sizeof(key)))
+	for (void *at = NULL; !bpf_map_get_next_key(fd, at, next);
+	     at = memcpy(key, next, sizeof(key)))
 		n++;
 	close(fd);
 	return n;
@@ -518,19 +546,23 @@ static unsigned int count_rows(const char *name, size_t key_len)
 static const struct ppn_open_port ports[] = {
 	{ IPPROTO_TCP, .any = 1, .port = 443 },
 	{ IPPROTO_UDP, .prefix_len = 13, .port = 53, .prefix = { 0x20, 0x0f, [15] = 9 } },
-	{ IPPROTO_TCP, .rescue = 1, .prefix_len = 128, .port = 22, .prefix = { 0x20, 1, [15] = 1 } },
+	{ IPPROTO_TCP, .rescue = 1, .prefix_len = 128, .port = 22,
+	  .prefix = { 0x20, 1, [15] = 1 } },
 	{ IPPROTO_TCP, .prefix_len = 16, .port = 22, .prefix = { 0x20, 2 } },
 };
 
 static void test_policy(struct ppn_datapath *dp)
 {
-	const struct ppn_policy_table table = { .fleet = { 0xfd, 1 }, .number = 7, .claim_port = htons(9443) };
+	const struct ppn_policy_table table = { .fleet = { 0xfd, 1 },
+						.number = 7,
+						.claim_port = htons(9443) };
 	struct ppn_policy_table now;
 	struct ppn_port_rule rule;
 	uint64_t word;
 	uint32_t gen;
 
-	ok(!ppn_datapath_policy_now(dp, &word, &now) && !word && !now.number, "fresh: blind, all zeroes");
+	ok(!ppn_datapath_policy_now(dp, &word, &now) && !word && !now.number,
+	   "fresh: blind, all zeroes");
 	ok(!ppn_datapath_policy(dp, PPN_COLUMN_BOUND, PPN_POLICY_SEAT, &table, ports, 4) &&
 		   !ppn_datapath_policy_now(dp, &word, &now),
 	   "policy written");
@@ -540,8 +572,8 @@ static void test_policy(struct ppn_datapath *dp)
 		   !memcmp(&now, &table, sizeof(now)),
 	   "column, flags, generation and table are in force");
 	ok(!port_rule(gen, IPPROTO_UDP, 53, &rule) && rule.n == 1 && !rule.any &&
-		   rule.prefix[0].addr[1] == 0x08 && rule.prefix[0].mask[1] == 0xf8 && !rule.prefix[0].mask[2] &&
-		   !rule.prefix[0].addr[15],
+		   rule.prefix[0].addr[1] == 0x08 && rule.prefix[0].mask[1] == 0xf8 &&
+		   !rule.prefix[0].mask[2] && !rule.prefix[0].addr[15],
 	   "prefix as mask, host bits zero");
 	ok(!port_rule(gen, IPPROTO_TCP, 22, &rule) && !rule.rescue && rule.n == 2,
 	   "bound: a port of roster and rescue takes both");
@@ -566,11 +598,14 @@ static void test_policy_limits(struct ppn_datapath *dp)
 
 	(void)ppn_datapath_policy_now(dp, &before, &now);
 	for (int i = 0; i < 600; i++)
-		many[i] = (struct ppn_open_port){ IPPROTO_TCP, .any = 1, .port = (uint16_t)(i + 1) };
-	ok(ppn_datapath_policy(dp, PPN_COLUMN_BOUND, 0, &table, many, 600) == -E2BIG, "too many rows: -E2BIG");
+		many[i] =
+			(struct ppn_open_port){ IPPROTO_TCP, .any = 1, .port = (uint16_t)(i + 1) };
+	ok(ppn_datapath_policy(dp, PPN_COLUMN_BOUND, 0, &table, many, 600) == -E2BIG,
+	   "too many rows: -E2BIG");
 	for (int i = 0; i < 9; i++)
 		many[i] = (struct ppn_open_port){ IPPROTO_TCP, .prefix_len = 128, .port = 1 };
-	ok(ppn_datapath_policy(dp, PPN_COLUMN_BOUND, 0, &table, many, 9) == -E2BIG, "too many prefixes: -E2BIG");
+	ok(ppn_datapath_policy(dp, PPN_COLUMN_BOUND, 0, &table, many, 9) == -E2BIG,
+	   "too many prefixes: -E2BIG");
 	many[0].prefix_len = 129;
 	ok(ppn_datapath_policy(dp, PPN_COLUMN_BOUND, 0, &table, many, 1) == -EINVAL &&
 		   ppn_datapath_policy(dp, 4, 0, &table, NULL, 0) == -EINVAL,
@@ -578,32 +613,41 @@ static void test_policy_limits(struct ppn_datapath *dp)
 	(void)ppn_datapath_policy_now(dp, &after, &now);
 	ok(before == after, "what was refused changed nothing");
 	for (int i = 0; i < 512; i++)
-		many[i] = (struct ppn_open_port){ IPPROTO_TCP, .any = 1, .port = (uint16_t)(i + 1) };
+		many[i] =
+			(struct ppn_open_port){ IPPROTO_TCP, .any = 1, .port = (uint16_t)(i + 1) };
 	for (int i = 0; i < 3; i++)
 		if (ppn_datapath_policy(dp, PPN_COLUMN_BOUND, 0, &table, many, 512))
 			bail("512 rows");
-	ok(count_rows("open_ports", sizeof(struct ppn_port_key)) == 1024, "two full generations have room");
+	ok(count_rows("open_ports", sizeof(struct ppn_port_key)) == 1024,
+	   "two full generations have room");
 	(void)ppn_datapath_policy(dp, PPN_COLUMN_BLIND, 0, &table, NULL, 0);
 }
 
 static void test_floors(struct ppn_datapath *dp)
 {
 	uint8_t serial[PPN_SERIAL_LEN] = { 0 };
-	int err = 0;
+	const struct ppn_floor_key key = { .serial = { PPN_MAP_FLOORS - 1 },
+					   .type = PPN_PACKET_BEACON };
+	int fd = pinned_map("floors"), err = 0;
+	uint64_t floor = 0;
 
 	for (int i = 0; i < PPN_MAP_FLOORS && !err; i++) {
 		serial[0] = (uint8_t)i;
 		err = ppn_datapath_floor(dp, serial, PPN_PACKET_BEACON, 100);
 	}
 	serial[1] = 1;
-	ok(!err && ppn_datapath_floor(dp, serial, PPN_PACKET_BEACON, 100) == -ENOSPC, "the 129th floor: -ENOSPC");
+	ok(!err && ppn_datapath_floor(dp, serial, PPN_PACKET_BEACON, 100) == -ENOSPC,
+	   "the 129th floor: -ENOSPC");
 	serial[1] = 0;
 	ok(!ppn_datapath_floor(dp, serial, PPN_PACKET_BEACON, 50) &&
-		   !ppn_datapath_floor_drop(dp, serial, PPN_PACKET_BEACON) &&
+		   !bpf_map_lookup_elem(fd, &key, &floor) && floor == 100,
+	   "floors never fall");
+	ok(!ppn_datapath_floor_drop(dp, serial, PPN_PACKET_BEACON) &&
 		   !ppn_datapath_floor_drop(dp, serial, PPN_PACKET_BEACON),
-	   "floors never fall; dropped once and twice");
+	   "dropped once and twice");
 	serial[1] = 1;
 	ok(!ppn_datapath_floor(dp, serial, PPN_PACKET_BEACON, 100), "then there is room");
+	close(fd);
 }
 
 static struct ppn_iface iface_row(uint32_t ifindex)
@@ -620,16 +664,18 @@ static void test_underlay(struct ppn_datapath *dp)
 {
 	const uint32_t out = index_of("out0");
 
-	ok(!ppn_datapath_underlay(dp, out, PPN_UNDERLAY_DHCP) && iface_row(out).underlay == PPN_UNDERLAY_DHCP &&
-		   !iface_row(out).flags,
+	ok(!ppn_datapath_underlay(dp, out, PPN_UNDERLAY_DHCP) &&
+		   iface_row(out).underlay == PPN_UNDERLAY_DHCP && !iface_row(out).flags,
 	   "underlay policy of an interface");
-	ok(!ppn_datapath_iface(dp, out, PPN_UNDERLAY_STATIC, true) && iface_row(out).flags == PPN_IFACE_EAPOL,
+	ok(!ppn_datapath_iface(dp, out, PPN_UNDERLAY_STATIC, true) &&
+		   iface_row(out).flags == PPN_IFACE_EAPOL,
 	   "with 802.1X");
 	ok(ppn_datapath_underlay(dp, out, PPN_UNDERLAY_AS_CONFIGURED) == -EINVAL &&
 		   ppn_datapath_underlay(dp, 9999, PPN_UNDERLAY_DHCP) < 0,
 	   "no such policy, no such interface");
 	if (sh("ip link add bond9 type bond 2>/dev/null && ip link set in0 down && ip link set in0 master bond9")) {
-		printf("ok %u - LACP on a bond's member # SKIP no bonding in this kernel\n", ++n_tests);
+		printf("ok %u - LACP on a bond's member # SKIP no bonding in this kernel\n",
+		       ++n_tests);
 		return;
 	}
 	ok(!ppn_datapath_underlay(dp, index_of("in0"), PPN_UNDERLAY_STATIC) &&
@@ -642,21 +688,28 @@ static void test_underlay(struct ppn_datapath *dp)
 
 static void test_slots(struct ppn_datapath *dp)
 {
-	struct ppn_slot slot = { .generation = 9, .reserved = 256, .floor = 3, .key = { 1, 2, 3 } }, now;
+	struct ppn_slot slot = { .generation = 9, .reserved = 256, .floor = 3, .key = { 1, 2, 3 } },
+			now;
 
-	ok(!ppn_datapath_slot(dp, 3, &slot) && !ppn_datapath_slot_now(dp, 3, &now) && now.valid == 1,
+	ok(!ppn_datapath_slot(dp, 3, &slot) && !ppn_datapath_slot_now(dp, 3, &now) &&
+		   now.valid == 1,
 	   "slot written, and open");
 	now.valid = 0;
 	ok(!memcmp(&now, &slot, sizeof(now)), "read back as written");
-	ok(!ppn_datapath_slot_reserved(dp, 3, 512) && !ppn_datapath_slot_now(dp, 3, &now) && now.reserved == 512,
+	ok(!ppn_datapath_slot_reserved(dp, 3, 512) && !ppn_datapath_slot_now(dp, 3, &now) &&
+		   now.reserved == 512,
 	   "the reserved end moves");
 	slot.generation = 10;
-	ok(!ppn_datapath_slot(dp, 3, &slot) && !ppn_datapath_slot_now(dp, 3, &now) && now.generation == 10,
+	ok(!ppn_datapath_slot(dp, 3, &slot) && !ppn_datapath_slot_now(dp, 3, &now) &&
+		   now.generation == 10,
 	   "an open slot is replaced");
-	ok(!ppn_datapath_slot_close(dp, 3) && !ppn_datapath_slot_now(dp, 3, &now) && !now.valid, "slot closed");
+	ok(!ppn_datapath_slot_close(dp, 3) && !ppn_datapath_slot_now(dp, 3, &now) && !now.valid,
+	   "slot closed");
 	slot.floor = 257;
-	ok(ppn_datapath_slot(dp, 3, &slot) == -EINVAL && ppn_datapath_slot(dp, 4, &slot) == -EINVAL &&
-		   ppn_datapath_slot_reserved(dp, 0, 1 << 24) == -EINVAL && ppn_datapath_slot_close(dp, 4) == -EINVAL,
+	ok(ppn_datapath_slot(dp, 3, &slot) == -EINVAL &&
+		   ppn_datapath_slot(dp, 4, &slot) == -EINVAL &&
+		   ppn_datapath_slot_reserved(dp, 0, 1 << 24) == -EINVAL &&
+		   ppn_datapath_slot_close(dp, 4) == -EINVAL,
 	   "floor above the end, no such slot, no such number: -EINVAL");
 }
 
@@ -702,32 +755,40 @@ static void inject(int tun, const struct fw_packet *packet)
 
 static void mesh_world(struct ppn_datapath *dp)
 {
-	struct ppn_policy_table table = { .number = FW_NUMBER, .claim_port = htons(PPN_PORT_CLAIM) };
-	struct ppn_slot slot = { .generation = FW_GENERATION, .reserved = FW_RESERVED, .floor = FW_FLOOR };
+	struct ppn_policy_table table = { .number = FW_NUMBER,
+					  .claim_port = htons(PPN_PORT_CLAIM) };
+	struct ppn_slot slot = { .generation = FW_GENERATION,
+				 .reserved = FW_RESERVED,
+				 .floor = FW_FLOOR };
 
 	memcpy(table.fleet, fw_address[FW_SELF], 6);
 	memcpy(table.address, fw_address[FW_SELF], 16);
 	memcpy(slot.address, fw_address[FW_SEAT], 16);
 	memcpy(slot.key, fw_key[0], sizeof(slot.key));
-	if (ppn_datapath_policy(dp, PPN_COLUMN_BOUND, 0, &table, NULL, 0) || ppn_datapath_slot(dp, 0, &slot))
+	if (ppn_datapath_policy(dp, PPN_COLUMN_BOUND, 0, &table, NULL, 0) ||
+	    ppn_datapath_slot(dp, 0, &slot))
 		bail("the mesh's policy and slot");
 }
 
 static void test_fill(struct ppn_datapath *dp)
 {
 	const uint32_t mesh = index_of("ppn0");
-	struct ppn_command command = { .window[0] = { .generation = FW_GENERATION, .top = 110 } }, now;
+	struct ppn_command command = { .window[0] = { .generation = FW_GENERATION, .top = 110 } },
+			   now;
 
-	ok(!ppn_datapath_command_fill(dp, &command) && !ppn_datapath_command(dp, &now) && now.window[0].top == 110,
+	ok(!ppn_datapath_command_fill(dp, &command) && !ppn_datapath_command(dp, &now) &&
+		   now.window[0].top == 110,
 	   "command filled while no program holds ppn0");
-	ok(!ppn_datapath_mesh(dp, mesh, why) && xdp_program(mesh) && tc_program(mesh), "ppn0 held, in and out");
+	ok(!ppn_datapath_mesh(dp, mesh, why) && xdp_program(mesh) && tc_program(mesh),
+	   "ppn0 held, in and out");
 	ok(ppn_datapath_command_fill(dp, &command) == -EBUSY, "from then on: -EBUSY");
 	ok(!ppn_datapath_mesh(dp, mesh, why), "again: adopted");
 }
 
 static void test_mesh(struct ppn_datapath *dp, int tun, struct heard *heard)
 {
-	struct fw_packet isolate = fw_command_packet(PPN_OP_ISOLATE, 120), peer = fw_echo(FW_PEER, FW_SELF);
+	struct fw_packet isolate = fw_command_packet(PPN_OP_ISOLATE, 120),
+			 peer = fw_echo(FW_PEER, FW_SELF);
 	struct fw_packet above = fw_command_packet(PPN_OP_REPORT, FW_RESERVED + 4);
 	struct ppn_command command;
 
@@ -737,14 +798,18 @@ static void test_mesh(struct ppn_datapath *dp, int tun, struct heard *heard)
 	ok(hears(dp, heard, 1) && heard->last.kind == PPN_FRAME_ACTED && heard->last.seq == 120 &&
 		   heard->last.slot == 0,
 	   "live: isolate acts, and ppnd hears of it");
-	ok(!ppn_datapath_command(dp, &command) && command.isolated == 1 && command.window[0].last_state == 120,
+	ok(!ppn_datapath_command(dp, &command) && command.isolated == 1 &&
+		   command.window[0].last_state == 120,
 	   "the command map says so");
 	inject(tun, &peer);
-	ok(grows_to(dp, PPN_COUNT_FRAME, PPN_REASON_ISOLATED, 1), "live: then the member's ping drops");
+	ok(grows_to(dp, PPN_COUNT_FRAME, PPN_REASON_ISOLATED, 1),
+	   "live: then the member's ping drops");
 	inject(tun, &isolate);
-	ok(grows_to(dp, PPN_COUNT_FRAME, PPN_REASON_FRAME_STALE, 1) && heard->n == 1, "live: the same again is stale");
+	ok(grows_to(dp, PPN_COUNT_FRAME, PPN_REASON_FRAME_STALE, 1) && heard->n == 1,
+	   "live: the same again is stale");
 	inject(tun, &above);
-	ok(hears(dp, heard, 2) && heard->last.kind == PPN_FRAME_ABOVE, "live: above the reserved end, handed up");
+	ok(hears(dp, heard, 2) && heard->last.kind == PPN_FRAME_ABOVE,
+	   "live: above the reserved end, handed up");
 	ok(!ppn_datapath_slot_reserved(dp, 0, FW_RESERVED + PPN_SEQ_BLOCK) &&
 		   !ppn_datapath_frame_again(dp, 0, &heard->last.frame) && hears(dp, heard, 3) &&
 		   heard->last.kind == PPN_FRAME_ADMITTED && heard->last.seq == FW_RESERVED + 4,
@@ -772,10 +837,12 @@ static void test_mesh_restart(struct ppn_datapath **dp, int tun)
 	ok(!fresh && grows_to(*dp, PPN_COUNT_FRAME, PPN_REASON_FRAME_TAKEN, 2) &&
 		   !ppn_datapath_command(*dp, &command) && !command.isolated,
 	   "nobody alive: release acted all the same");
-	ok(!ppn_datapath_mesh(*dp, mesh, why) && link_of(mesh).id == id, "the link on ppn0 is adopted");
-	ok(ppn_datapath_command_fill(*dp, &command) == -EBUSY, "and the command map is still the kernel's");
-	ok(!ppn_datapath_listen(*dp, &events) && hears(*dp, &heard, 2) && heard.last.kind == PPN_FRAME_ADMITTED &&
-		   heard.last.seq == FW_RESERVED + 7,
+	ok(ppn_datapath_command_fill(*dp, &command) == -EBUSY,
+	   "and the command map is still the kernel's");
+	ok(!ppn_datapath_mesh(*dp, mesh, why) && link_of(mesh).id == id,
+	   "the link on ppn0 is adopted");
+	ok(!ppn_datapath_listen(*dp, &events) && hears(*dp, &heard, 2) &&
+		   heard.last.kind == PPN_FRAME_ADMITTED && heard.last.seq == FW_RESERVED + 7,
 	   "the events of the time between are heard");
 }
 
@@ -788,7 +855,8 @@ static void test_lock(struct ppn_datapath *dp)
 
 	if (fd < 0 || flock(fd, LOCK_EX))
 		bail("flock");
-	ok(seal(dp, "out0", &hold) == -EBUSY && strstr(why, "locked"), "another process at work: said, after a while");
+	ok(seal(dp, "out0", &hold) == -EBUSY && strstr(why, "locked"),
+	   "another process at work: said, after a while");
 	close(fd);
 }
 
@@ -813,7 +881,8 @@ static bool has_clsact(const char *name)
 /* Somebody else's filter on the way in, beside ours on the way out. */
 static void use_clsact(const char *name)
 {
-	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)index_of(name), .attach_point = BPF_TC_INGRESS);
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)index_of(name),
+		    .attach_point = BPF_TC_INGRESS);
 	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = 7, .priority = 7);
 
 	opts.prog_fd = foreign_program(BPF_PROG_TYPE_SCHED_CLS);
@@ -825,7 +894,8 @@ static void use_clsact(const char *name)
 static void test_unseal(struct ppn_datapath **dp)
 {
 	const uint32_t out = index_of("out0"), mesh = index_of("ppn0");
-	const uint32_t was[] = { xdp_program(out), tc_program(out), xdp_program(mesh), tc_program(mesh) };
+	const uint32_t was[] = { xdp_program(out), tc_program(out), xdp_program(mesh),
+				 tc_program(mesh) };
 	enum ppn_hold hold;
 	bool gone = true;
 
@@ -833,11 +903,12 @@ static void test_unseal(struct ppn_datapath **dp)
 	if (seal(*dp, "far0", &hold))
 		bail("seal far0");
 	use_clsact("far0");
-	ok(!ppn_datapath_unseal(*dp, why) && !xdp_program(out) && !tc_program(out) && !xdp_program(mesh) &&
-		   !tc_program(mesh),
+	ok(!ppn_datapath_unseal(*dp, why) && !xdp_program(out) && !tc_program(out) &&
+		   !xdp_program(mesh) && !tc_program(mesh),
 	   "unseal: nothing is attached");
 	ok(access(ROOT, F_OK) && errno == ENOENT, "unseal: no pin, no folder");
-	ok(!has_clsact("out0") && has_clsact("far0") && !tc_program(index_of("far0")), "unseal: our clsact is gone, a used one is not");
+	ok(!has_clsact("out0") && has_clsact("far0") && !tc_program(index_of("far0")),
+	   "unseal: our clsact is gone, a used one is not");
 	ok(!seal(*dp, "out0", &hold) && hold == PPN_HOLD_NATIVE && !access(FOLDER "/policy", F_OK),
 	   "the same process seals again");
 	ok(!ppn_datapath_unseal(*dp, why) && !ppn_datapath_unseal(*dp, why), "unsealed twice");
@@ -883,7 +954,8 @@ int main(void)
 	test_mesh(dp, tun, &heard);
 	test_mesh_restart(&dp, tun);
 	test_lock(dp);
-	ok(total(dp, PPN_COUNT_FRAME) > 0 && total(dp, PPN_COUNT_SEAL) > 0, "counters outlive their processes");
+	ok(total(dp, PPN_COUNT_FRAME) > 0 && total(dp, PPN_COUNT_SEAL) > 0,
+	   "counters outlive their processes");
 	test_unseal(&dp);
 	close(tun);
 	printf("1..%u\n", n_tests);

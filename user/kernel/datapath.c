@@ -36,16 +36,11 @@ static const struct {
 };
 
 static const char *const maps[_DP_MAP_MAX] = {
-	[DP_POLICY] = "policy",
-	[DP_OPEN_PORTS] = "open_ports",
-	[DP_IFACES] = "ifaces",
-	[DP_FLOORS] = "floors",
-	[DP_PACKETS] = "packets",
-	[DP_SLOTS] = "slots",
-	[DP_COMMAND] = "command",
-	[DP_FRAMES] = "frames",
-	[DP_SEAL_COUNT] = "seal_count",
-	[DP_EGRESS_COUNT] = "egress_count",
+	[DP_POLICY] = "policy",		  [DP_OPEN_PORTS] = "open_ports",
+	[DP_IFACES] = "ifaces",		  [DP_FLOORS] = "floors",
+	[DP_PACKETS] = "packets",	  [DP_SLOTS] = "slots",
+	[DP_COMMAND] = "command",	  [DP_FRAMES] = "frames",
+	[DP_SEAL_COUNT] = "seal_count",	  [DP_EGRESS_COUNT] = "egress_count",
 	[DP_FRAME_COUNT] = "frame_count",
 };
 

@@ -34,8 +34,8 @@ void ppn_datapath_close(struct ppn_datapath **dp);
 
 /* Which interfaces are external (DESIGN 6): one function decides. `names`: the configured `external =`
  * list, may hold wildcards (fnmatch). Fills at most max ifindexes. */
-int ppn_datapath_external(const char *const *names, size_t n_names, uint32_t *ret_ifindex, size_t max,
-			  size_t *ret_n);
+int ppn_datapath_external(const char *const *names, size_t n_names, uint32_t *ret_ifindex,
+			  size_t max, size_t *ret_n);
 /* Attach in and out (seal, egress), or adopt what is pinned there. Native, else generic with why. */
 int ppn_datapath_seal(struct ppn_datapath *dp, uint32_t ifindex, enum ppn_hold *ret_hold,
 		      char ret_why[static PPN_WHY_LEN]);
@@ -58,7 +58,8 @@ int ppn_datapath_policy(struct ppn_datapath *dp, enum ppn_column column, uint32_
 			const struct ppn_policy_table *table, const struct ppn_open_port *ports,
 			size_t n_ports);
 /* What is in force, as a restart finds it. */
-int ppn_datapath_policy_now(struct ppn_datapath *dp, uint64_t *ret_word, struct ppn_policy_table *ret);
+int ppn_datapath_policy_now(struct ppn_datapath *dp, uint64_t *ret_word,
+			    struct ppn_policy_table *ret);
 int ppn_datapath_underlay(struct ppn_datapath *dp, uint32_t ifindex, enum ppn_underlay underlay);
 /* The same, and 802.1X: EAPOL passes. Whether it is a bond's member (LACP passes) is found out here. */
 int ppn_datapath_iface(struct ppn_datapath *dp, uint32_t ifindex, enum ppn_underlay underlay,

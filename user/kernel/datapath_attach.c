@@ -6,8 +6,8 @@
 #include "kernel/datapath_private.h"
 
 /* In and out on one device, under the folder's lock. */
-static int attach(struct ppn_datapath *dp, uint32_t ifindex, enum dp_program in, enum dp_program out,
-		  bool with_native, char *ret_why)
+static int attach(struct ppn_datapath *dp, uint32_t ifindex, enum dp_program in,
+		  enum dp_program out, bool with_native, char *ret_why)
 {
 	char name[IF_NAMESIZE];
 	int fd, err;

@@ -7,7 +7,8 @@ static int on_packet(void *arg, void *data, size_t len)
 	const struct ppn_packet_event *event = data;
 	struct ppn_datapath *dp = arg;
 
-	if (len >= sizeof(*event) && event->len && event->len <= PPN_PACKET_COPY && dp->events.packet)
+	if (len >= sizeof(*event) && event->len && event->len <= PPN_PACKET_COPY &&
+	    dp->events.packet)
 		dp->events.packet(dp->events.arg, event);
 	return 0;
 }

@@ -98,8 +98,8 @@ static int on_link(const struct nlmsghdr *hdr, void *arg)
 	return 0;
 }
 
-int ppn_datapath_external(const char *const *names, size_t n_names, uint32_t *ret_ifindex, size_t max,
-			  size_t *ret_n)
+int ppn_datapath_external(const char *const *names, size_t n_names, uint32_t *ret_ifindex,
+			  size_t max, size_t *ret_n)
 {
 	const struct ifinfomsg all = { .ifi_family = AF_UNSPEC };
 	struct search s;
@@ -111,12 +111,11 @@ int ppn_datapath_external(const char *const *names, size_t n_names, uint32_t *re
 		return err;
 	err = -EINTR;
 	for (int i = 0; i < PPN_NL_TRIES && err == -EINTR; i++) {
-		s = (struct search){ .names = names,
-				     .n_names = n_names,
-				     .ifindex = ret_ifindex,
-				     .max = max };
-		err = ppn_nl_talk(sk, ppn_rt_msg(RTM_GETLINK, NLM_F_DUMP, &all, sizeof(all)), on_link,
-				  &s);
+		s = (struct search){
+			.names = names, .n_names = n_names, .ifindex = ret_ifindex, .max = max
+		};
+		err = ppn_nl_talk(sk, ppn_rt_msg(RTM_GETLINK, NLM_F_DUMP, &all, sizeof(all)),
+				  on_link, &s);
 	}
 	nl_socket_free(sk);
 	if (!err)

@@ -181,24 +181,9 @@ static bool is_wanted(const struct wanted *w, const struct dp_link_info *info)
 	return info->ifindex == w->ifindex && info->prog_id == w->prog_id;
 }
 
-static int match_one(struct ppn_datapath *dp, const char *name, int fd,
-		     const struct dp_link_info *info, void *arg)
-{
-	char from[PATH_MAX], to[PATH_MAX];
-	struct wanted *w = arg;
-
-	if (w->fd >= 0 || !is_wanted(w, info))
-		return 0;
-	if (rename(dp_link_path(dp, name, from), link_path(dp, w->ifindex, to)))
-		return -errno;
-	w->fd = dup(fd);
-	return w->fd < 0 ? -errno : 0;
-}
-
 /*
- * The link that holds this very device, if one of ours does: kept open, under its name, or pinned
- * elsewhere (its device has been in another namespace). A link of the same ifindex whose program the
- * device does not run belongs to a device of another namespace.
+ * The link that holds this very device, if one of ours does: kept open, or under its name. A link of the
+ * same ifindex whose program the device does not run belongs to a device of another namespace.
  */
 static int find_link(struct ppn_datapath *dp, uint32_t ifindex, uint32_t prog_id, int *ret_fd)
 {
@@ -226,9 +211,8 @@ static int find_link(struct ppn_datapath *dp, uint32_t ifindex, uint32_t prog_id
 			return err;
 		}
 	}
-	err = w.fd < 0 ? dp_link_each(dp, match_one, &w) : 0;
 	*ret_fd = w.fd;
-	return err;
+	return 0;
 }
 
 /* Pins it under its name, and keeps the fd. Takes fd over, on error too. */
@@ -271,8 +255,8 @@ static int create(struct ppn_datapath *dp, uint32_t ifindex, int prog_fd, bool w
 		if (fd == -EBUSY || fd == -EEXIST)
 			return dp_why(ret_why, -EBUSY, "%s: another XDP program came first", name);
 		if (fd < 0)
-			(void)dp_why(ret_why, 0, "%s: generic: driver %s refuses native XDP (%s)", name,
-				     dp_driver(name, driver), strerror(-fd));
+			(void)dp_why(ret_why, 0, "%s: generic: driver %s refuses native XDP (%s)",
+				     name, dp_driver(name, driver), strerror(-fd));
 	}
 	if (fd < 0)
 		fd = bpf_link_create(prog_fd, (int)ifindex, BPF_XDP, &generic);
@@ -294,7 +278,8 @@ static int swap(struct ppn_datapath *dp, uint32_t ifindex, int fd, int prog_fd, 
 	if (bpf_link_update(fd, prog_fd, NULL)) {
 		err = -errno;
 		close(fd);
-		return dp_why(ret_why, err, "%s: the new program was not swapped in, the old one holds: %s",
+		return dp_why(ret_why, err,
+			      "%s: the new program was not swapped in, the old one holds: %s",
 			      dp_ifname(ifindex, name), strerror(-err));
 	}
 	err = keep(dp, ifindex, fd);

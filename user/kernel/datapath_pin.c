@@ -23,7 +23,8 @@ const char *dp_map_path(const struct ppn_datapath *dp, const char *name, char pa
 	return path;
 }
 
-const char *dp_link_path(const struct ppn_datapath *dp, const char *name, char path[static PATH_MAX])
+const char *dp_link_path(const struct ppn_datapath *dp, const char *name,
+			 char path[static PATH_MAX])
 {
 	(void)snprintf(path, PATH_MAX, "%s/%s", dp->links, name);
 	return path;
@@ -37,11 +38,12 @@ static int check_bpffs(const struct ppn_datapath *dp, char *ret_why)
 	(void)snprintf(parent, sizeof(parent), "%s", dp->root);
 	(void)dirname(parent);
 	if (statfs(parent, &fs))
-		return dp_why(ret_why, -errno, "%.60s: %s: mount a bpffs there (mount -t bpf bpf %.40s)",
-			      parent, strerror(errno), parent);
+		return dp_why(ret_why, -errno,
+			      "%.60s: %s: mount a bpffs there (mount -t bpf bpf %.40s)", parent,
+			      strerror(errno), parent);
 	if ((unsigned long)fs.f_type != BPF_FS_MAGIC)
-		return dp_why(ret_why, -ENOTSUP, "%.60s is no bpffs: mount -t bpf bpf %.60s", parent,
-			      parent);
+		return dp_why(ret_why, -ENOTSUP, "%.60s is no bpffs: mount -t bpf bpf %.60s",
+			      parent, parent);
 	return 0;
 }
 
@@ -58,7 +60,8 @@ static int make_private(const char *path, char *ret_why)
 	if (lstat(path, &st))
 		return dp_why(ret_why, -errno, "%.80s: %s", path, strerror(errno));
 	if (!S_ISDIR(st.st_mode) || st.st_uid != geteuid())
-		return dp_why(ret_why, -EPERM, "%.80s is not a folder of this user: remove it", path);
+		return dp_why(ret_why, -EPERM, "%.80s is not a folder of this user: remove it",
+			      path);
 	if ((st.st_mode & 0777) != 0700 && chmod(path, 0700))
 		return dp_why(ret_why, -errno, "%.80s: chmod 0700: %s", path, strerror(errno));
 	return 0;
@@ -83,8 +86,8 @@ static int check_abi(const struct ppn_datapath *dp, char *ret_why)
 			err = dp_why(ret_why, -EPROTO,
 				     "%.60s/%.10s: pinned by %s ppnd (ABI %ld, this is %d): "
 				     "use that one, or unseal with it",
-				     dp->root, entry->d_name, abi > PPN_ABI ? "a newer" : "an older",
-				     abi, PPN_ABI);
+				     dp->root, entry->d_name,
+				     abi > PPN_ABI ? "a newer" : "an older", abi, PPN_ABI);
 	}
 	closedir(dir);
 	return err;
@@ -166,8 +169,8 @@ static int repin_map(struct ppn_datapath *dp, const struct bpf_map *map, char *r
 	if (!err)
 		err = map_id(bpf_map__fd(map), &ours);
 	if (!err && ours != pinned)
-		err = dp_why(ret_why, -ESTALE, "%.80s was made anew by another process: restart ppnd",
-			     path);
+		err = dp_why(ret_why, -ESTALE,
+			     "%.80s was made anew by another process: restart ppnd", path);
 	return err;
 }
 

@@ -133,7 +133,8 @@ static int select_policy(struct ppn_datapath *dp, enum ppn_column column, uint32
 			 const struct ppn_policy_table *table, const struct row *rows, size_t n,
 			 uint32_t generation)
 {
-	const uint64_t word = PPN_POLICY_WORD(column, flags | (n ? PPN_POLICY_PORTS : 0), generation);
+	const uint64_t word =
+		PPN_POLICY_WORD(column, flags | (n ? PPN_POLICY_PORTS : 0), generation);
 	int err;
 
 	dp_quiesce(dp->flipped_ms);
@@ -170,7 +171,8 @@ int ppn_datapath_policy(struct ppn_datapath *dp, enum ppn_column column, uint32_
 	return err;
 }
 
-int ppn_datapath_policy_now(struct ppn_datapath *dp, uint64_t *ret_word, struct ppn_policy_table *ret)
+int ppn_datapath_policy_now(struct ppn_datapath *dp, uint64_t *ret_word,
+			    struct ppn_policy_table *ret)
 {
 	const uint64_t word = __atomic_load_n(&dp->policy->word, __ATOMIC_ACQUIRE);
 

@@ -34,14 +34,14 @@ struct dp_held {
 struct ppn_datapath {
 	char root[PATH_MAX - 64];
 	char folder[PATH_MAX - 56]; /* root/ABI */
-	char links[PATH_MAX - 48];  /* root/ABI/links */
+	char links[PATH_MAX - 48]; /* root/ABI/links */
 	struct bpf_object *object[_DP_OBJECT_MAX];
 	int program[_DP_PROGRAM_MAX]; /* fds, owned by their objects, as are these: */
 	int map[_DP_MAP_MAX];
 	uint32_t policy_id; /* of the policy map: every program of ours uses it */
 	struct ppn_policy *policy; /* mapped */
-	struct ppn_slot *slots;	   /* mapped */
-	uint64_t flipped_ms;	   /* last change of the policy word, 0: never */
+	struct ppn_slot *slots; /* mapped */
+	uint64_t flipped_ms; /* last change of the policy word, 0: never */
 	uint64_t closed_ms[PPN_SEATS_MAX];
 	struct ring_buffer *rings;
 	struct ppn_datapath_events events;
@@ -75,8 +75,10 @@ int dp_folder_repin(struct ppn_datapath *dp, char *ret_why);
 /* Unpins all and removes the folders. */
 int dp_folder_remove(struct ppn_datapath *dp);
 /* Pin of a map, or of a link, in path[PATH_MAX]. */
-const char *dp_map_path(const struct ppn_datapath *dp, const char *name, char path[static PATH_MAX]);
-const char *dp_link_path(const struct ppn_datapath *dp, const char *name, char path[static PATH_MAX]);
+const char *dp_map_path(const struct ppn_datapath *dp, const char *name,
+			char path[static PATH_MAX]);
+const char *dp_link_path(const struct ppn_datapath *dp, const char *name,
+			 char path[static PATH_MAX]);
 
 /* -- datapath_link.c: XDP links -- */
 

@@ -50,13 +50,15 @@ int dp_tc_attach(struct ppn_datapath *dp, uint32_t ifindex, enum dp_program prog
 	if (err)
 		return dp_why(ret_why, err, "%s: TC filters not read: %s", name, dp_refused(err));
 	if (prog_id && !dp_is_ours(dp, prog_id))
-		return dp_why(ret_why, -EBUSY,
-			      "%s: TC program %u (%s) has egress priority 1 and is not ours: move it",
-			      name, prog_id, dp_program_name(prog_id, other));
+		return dp_why(
+			ret_why, -EBUSY,
+			"%s: TC program %u (%s) has egress priority 1 and is not ours: move it",
+			name, prog_id, dp_program_name(prog_id, other));
 	dp_hush();
 	err = bpf_tc_attach(&hook, &opts);
 	if (err)
-		return dp_why(ret_why, err, "%s: TC egress not attached: %s", name, dp_refused(err));
+		return dp_why(ret_why, err, "%s: TC egress not attached: %s", name,
+			      dp_refused(err));
 	return 0;
 }
 

@@ -25,8 +25,8 @@ int dp_why(char *ret_why, int err, const char *fmt, ...)
 	return err;
 }
 
-__attribute__((format(printf, 2, 0)))
-static int listen_to_libbpf(enum libbpf_print_level level, const char *fmt, va_list ap)
+__attribute__((format(printf, 2, 0))) static int listen_to_libbpf(enum libbpf_print_level level,
+								  const char *fmt, va_list ap)
 {
 	static const char prefix[] = "libbpf: ";
 	size_t skip = strncmp(fmt, prefix, sizeof(prefix) - 1) ? 0 : sizeof(prefix) - 1;
