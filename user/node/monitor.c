@@ -335,6 +335,7 @@ static int start_worker(struct ppnd_monitor *m)
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return -errno;
 	spawn.monitor_fd = pair[1];
+	m->started_ms = monotonic_ms();
 	err = ppnd_spawn(&spawn, &m->pid, &m->pidfd);
 	close(pair[1]);
 	if (err) {
@@ -342,7 +343,6 @@ static int start_worker(struct ppnd_monitor *m)
 		return err;
 	}
 	m->fd = pair[0];
-	m->started_ms = monotonic_ms();
 	m->readable = event_new(m->ppnd->base, m->fd, EV_READ | EV_PERSIST, on_readable, m);
 	m->ended = event_new(m->ppnd->base, m->pidfd, EV_READ, on_ended, m);
 	if (m->readable && m->ended && event_add(m->readable, NULL) == 0 &&
@@ -354,6 +354,7 @@ static int start_worker(struct ppnd_monitor *m)
 
 static void try_start(struct ppnd_monitor *m)
 {
+	bool said = m->status.why[0];
 	int err = start_worker(m);
 
 	m->status.why[0] = '\0';
@@ -361,8 +362,10 @@ static void try_start(struct ppnd_monitor *m)
 		return;
 	snprintf(m->status.why, sizeof(m->status.why), "the claim worker does not start: %s",
 		 strerror(-err));
-	ppn_log(LOG_ERR, "%s (user %s, program %s)", m->status.why, m->ppnd->config.worker_user,
-		m->ppnd->worker ? m->ppnd->worker : PPN_WORKER_PROGRAM);
+	if (!said)
+		ppn_log(LOG_ERR, "%s (user %s, program %s)", m->status.why,
+			m->ppnd->config.worker_user,
+			m->ppnd->worker ? m->ppnd->worker : PPN_WORKER_PROGRAM);
 	schedule(m);
 }
 
