@@ -156,9 +156,9 @@ static int bound_socket(int family, uint16_t port)
 }
 
 /* The sockets stay for as long as the test runs. */
-static void connect_over(int family, uint16_t client)
+static void connect_over(int family, uint16_t port, uint16_t client)
 {
-	const int listener = bound_socket(family, HARNESS_CLAIM), s = bound_socket(family, client);
+	const int listener = bound_socket(family, port), s = bound_socket(family, client);
 	struct sockaddr_storage server;
 	socklen_t len = sizeof(server);
 
@@ -169,6 +169,7 @@ static void connect_over(int family, uint16_t client)
 
 void bodies_connect(void)
 {
-	connect_over(AF_INET, BODY_CLIENT4);
-	connect_over(AF_INET6, BODY_CLIENT6);
+	connect_over(AF_INET, HARNESS_CLAIM, BODY_CLIENT4);
+	connect_over(AF_INET6, HARNESS_CLAIM, BODY_CLIENT6);
+	connect_over(AF_INET, 8443, BODY_CLIENT_OPEN);
 }

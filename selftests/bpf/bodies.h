@@ -29,8 +29,8 @@ enum {
 extern const uint8_t body_mac[6], body_serial[PPN_SERIAL_LEN], body_other_serial[PPN_SERIAL_LEN];
 extern const struct ppn_lease body_lease;
 
-/* The connections that harness_connect() makes: server port HARNESS_CLAIM on 127.0.0.1 and ::1. */
-enum { BODY_CLIENT4 = 40004, BODY_CLIENT6 = 40006 };
+/* The clients of bodies_connect(): to HARNESS_CLAIM on 127.0.0.1 and on ::1, to 8443 on 127.0.0.1. */
+enum { BODY_CLIENT4 = 40004, BODY_CLIENT6 = 40006, BODY_CLIENT_OPEN = 40008 };
 
 /* X(name, length) */
 #define BODIES(X)                           \
@@ -93,7 +93,7 @@ BODIES(X)
 #undef X
 
 void bodies_fill(void);
-/* A listener and one connection each over IPv4 and IPv6, in the harness's own network. */
+/* A listener and a connection for each of these clients, in the harness's own network. */
 void bodies_connect(void);
 
 /* -- words for rows -- */
