@@ -54,7 +54,7 @@ static int read_bound(struct ppnd_bound *ret_bound, uint8_t ret_hash[static PPN_
 		      const char *name)
 {
 	uint8_t *data;
-	struct bound_file file;
+	struct bound_file file = { 0 };
 	size_t len;
 	int err = ppn_file_read(dir, name, BOUND_MAX, 1, &data, &len);
 

@@ -214,8 +214,8 @@ static int set_stealth(void *arg, const char *key, const char *value, char ret_w
 
 static bool good_device(const char *name)
 {
-	return *name && strlen(name) < IFNAMSIZ && !strpbrk(name, "/ \t:%") && strcmp(name, ".") &&
-	       strcmp(name, "..");
+	return *name && strlen(name) < IFNAMSIZ && !strpbrk(name, "/ \t:%") &&
+	       strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
 }
 
 static int set_device(void *arg, const char *key, const char *value, char ret_why[static 160])

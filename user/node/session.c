@@ -57,10 +57,12 @@ static bool parse_side(struct side *ret_side, const char *text)
 
 static bool parse_row(struct row *ret_row, const char *line)
 {
-	char local[48], remote[48];
+	char local[48], remote[48], state[8];
 
-	return sscanf(line, " %*[0-9]: %47s %47s %x", local, remote, &ret_row->state) == 3 &&
-	       parse_side(&ret_row->local, local) && parse_side(&ret_row->remote, remote);
+	if (sscanf(line, " %*[0-9]: %47s %47s %7s", local, remote, state) != 3)
+		return false;
+	ret_row->state = (unsigned int)strtoul(state, NULL, 16);
+	return parse_side(&ret_row->local, local) && parse_side(&ret_row->remote, remote);
 }
 
 static int each_row(const char *path, void (*row)(struct search *search, const struct row *row),

@@ -115,7 +115,7 @@ int ppnd_spawn(const struct ppnd_spawn *spawn, pid_t *ret_pid, int *ret_pidfd)
 	char path[PATH_MAX], uid[16], gid[16];
 	char *argv[] = { (char *)PPN_WORKER_PROGRAM, NULL, NULL, NULL, NULL, NULL };
 	int err = find_program(spawn, path), pidfd;
-	pid_t pid;
+	pid_t pid = 0;
 
 	if (err || listen_copy < 0 || monitor_copy < 0)
 		return err ? err : -EMFILE;

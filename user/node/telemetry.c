@@ -143,13 +143,20 @@ static uint16_t flags(const struct ppnd *ppnd)
 	return bits;
 }
 
+/* MAJOR.MINOR.PATCH and whatever follows, of `git describe`; 0 where there is no such number. */
 static uint32_t version_number(void)
 {
-	unsigned int major = 0, minor = 0, patch = 0;
+	const char *at = PPN_VERSION;
+	unsigned long part[3] = { 0 };
+	char *end;
 
-	if (sscanf(PPN_VERSION, "%u.%u.%u", &major, &minor, &patch) < 1)
-		return 0;
-	return (major & 0xffff) << 16 | (minor & 0xff) << 8 | (patch & 0xff);
+	at += *at == 'v';
+	for (size_t i = 0; i < 3; i++, at = end + 1) {
+		part[i] = strtoul(at, &end, 10);
+		if (*end != '.')
+			break;
+	}
+	return (uint32_t)((part[0] & 0xffff) << 16 | (part[1] & 0xff) << 8 | (part[2] & 0xff));
 }
 
 static void fill(struct ppnd *ppnd, struct ppn_telemetry *t)
