@@ -109,7 +109,7 @@ static void flip_tag(struct fw_packet *p)
 }
 static void resize(struct fw_packet *p, int by)
 {
-	p->len = (size_t)((int)p->len + by);
+	p->len += (size_t)by;
 	p->data[PAYLOAD_LEN + 1] = (uint8_t)(p->data[PAYLOAD_LEN + 1] + by);
 	p->data[UDP_LEN + 1] = (uint8_t)(p->data[UDP_LEN + 1] + by);
 }
@@ -413,7 +413,7 @@ static const struct row rows[] = {
 	  .world = observe_isolated, .out = true, GIVES(ISOLATED) },
 };
 
-#define X(name, verdict, text, help) [PPN_REASON_##name] = text,
+#define X(name, verdict, text, help) [PPN_REASON_##name] = (text),
 static const char *const reason_text[] = { PPN_REASONS(X) };
 #undef X
 #define X(name, verdict, text, help) [PPN_REASON_##name] = PPN_VERDICT_##verdict,

@@ -206,7 +206,7 @@ int ppn_datapath_open(struct ppn_datapath **ret_dp, const char *pin_root, bool *
 	dp = calloc(1, sizeof(*dp));
 	if (!dp)
 		return dp_why(ret_why, -ENOMEM, "no memory");
-	strcpy(dp->root, root);
+	(void)snprintf(dp->root, sizeof(dp->root), "%s", root);
 	(void)snprintf(dp->folder, sizeof(dp->folder), "%s/%d", root, PPN_ABI);
 	(void)snprintf(dp->links, sizeof(dp->links), "%s/links", dp->folder);
 	err = load_all(dp, ret_fresh, ret_why);

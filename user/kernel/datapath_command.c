@@ -77,7 +77,7 @@ int ppn_datapath_command_fill(struct ppn_datapath *dp, const struct ppn_command 
 {
 	char name[BPF_OBJ_NAME_LEN];
 	struct bpf_prog_info info = { 0 };
-	struct dp_link_info link;
+	struct dp_link_info link = { 0 };
 	__u32 len = sizeof(info), zero = 0;
 	int err;
 

@@ -61,7 +61,7 @@ int dp_link_each(struct ppn_datapath *dp,
 			   const struct dp_link_info *info, void *arg),
 		 void *arg)
 {
-	struct dp_link_info info;
+	struct dp_link_info info = { 0 };
 	struct dirent **entries;
 	char path[PATH_MAX];
 	int n, fd, err = 0;
@@ -126,7 +126,7 @@ static int sweep_one(struct ppn_datapath *dp, const char *name, int fd,
 
 int dp_link_sweep(struct ppn_datapath *dp)
 {
-	struct dp_link_info info;
+	struct dp_link_info info = { 0 };
 	size_t kept = 0;
 
 	for (size_t i = 0; i < dp->n_held; i++) {
@@ -188,7 +188,7 @@ static bool is_wanted(const struct wanted *w, const struct dp_link_info *info)
 static int find_link(struct ppn_datapath *dp, uint32_t ifindex, uint32_t prog_id, int *ret_fd)
 {
 	struct wanted w = { .ifindex = ifindex, .prog_id = prog_id, .fd = -1 };
-	struct dp_link_info info;
+	struct dp_link_info info = { 0 };
 	char path[PATH_MAX], name[16];
 	int fd, err;
 
@@ -302,9 +302,9 @@ int dp_link_attach(struct ppn_datapath *dp, uint32_t ifindex, enum dp_program pr
 		   bool with_native, char *ret_why)
 {
 	char name[16], other[BPF_OBJ_NAME_LEN];
-	enum ppn_hold hold;
-	uint32_t prog_id;
-	int fd, err;
+	enum ppn_hold hold = PPN_HOLD_NONE;
+	uint32_t prog_id = 0;
+	int fd = -1, err;
 
 	err = xdp_now(ifindex, &prog_id, &hold);
 	if (!err)

@@ -85,7 +85,7 @@ const char *dp_program_name(uint32_t id, char ret_name[static BPF_OBJ_NAME_LEN])
 	__u32 len = sizeof(info);
 	int fd = bpf_prog_get_fd_by_id(id);
 
-	strcpy(ret_name, "?");
+	memcpy(ret_name, "?", sizeof("?"));
 	if (fd < 0)
 		return ret_name;
 	if (!bpf_obj_get_info_by_fd(fd, &info, &len))
@@ -107,7 +107,7 @@ const char *dp_driver(const char *ifname, char ret_driver[static 32])
 	struct ifreq request = { .ifr_data = (void *)&info };
 	int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
-	strcpy(ret_driver, "?");
+	memcpy(ret_driver, "?", sizeof("?"));
 	(void)snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", ifname);
 	if (fd < 0)
 		return ret_driver;
