@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include "host/channel.h"
 #include "lib/crypto.h"
 
@@ -299,6 +300,13 @@ static void client_drop(struct ppn_claim_client *client)
 	free(client);
 }
 
+static int start_failed(const struct ppn_claim_client_config *config, int err)
+{
+	if (!config->to)
+		close(config->fd);
+	return err;
+}
+
 int ppn_claim_client_start(struct ppn_claim_client **ret_client,
 			   const struct ppn_claim_client_config *config)
 {
@@ -306,7 +314,7 @@ int ppn_claim_client_start(struct ppn_claim_client **ret_client,
 	int err;
 
 	if (!client)
-		return -ENOMEM;
+		return start_failed(config, -ENOMEM);
 	client->hooks = config->hooks;
 	client->arg = config->arg;
 	client->handshake_ms = or_default(config->handshake_ms, PPN_CLAIM_CLIENT_HANDSHAKE_MS);
@@ -314,8 +322,11 @@ int ppn_claim_client_start(struct ppn_claim_client **ret_client,
 	err = credentials_take(client, config->credentials);
 	if (!err)
 		err = noise_start(client, config);
-	if (!err)
-		err = channel_start(client, config);
+	if (err) {
+		client_drop(client);
+		return start_failed(config, err);
+	}
+	err = channel_start(client, config); /* takes the fd, on failure too */
 	if (err) {
 		client_drop(client);
 		return err;

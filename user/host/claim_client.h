@@ -54,7 +54,8 @@ struct ppn_claim_client_hooks {
 
 struct ppn_claim_client_config {
 	struct event_base *base;
-	/* Either an address, or a connected or connecting stream socket of the caller's, taken over. */
+	/* Either an address, or a connected or connecting stream socket, taken over and
+	 * closed on failure too. */
 	const struct sockaddr *to;
 	socklen_t to_len;
 	int fd; /* used when `to` is NULL */

@@ -54,6 +54,7 @@ enum ppn_worker_type {
 	X(UPGRADE, "not a WebSocket upgrade to this node's subprotocol")     \
 	X(FRAME, "WebSocket rule broken")                                    \
 	X(NOISE, "Noise message wrong")                                      \
+	X(ORDER, "message out of turn")                                      \
 	X(SIZE, "message or stream longer than it may be")                   \
 	X(REFUSED, "refused by the node")                                    \
 	X(FAILED, "failure of this machine")
