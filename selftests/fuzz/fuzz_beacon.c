@@ -13,7 +13,8 @@ static void mend(uint8_t *packet, size_t len, const struct fleet *f, uint8_t wha
 	root_seed(seed, 'a');
 	if (what & MEND_SIGNATURES) {
 		n = mend_object(packet + sizeof(head), len - sizeof(head), f->root.fleet, seed);
-		mend_object(packet + sizeof(head) + n, len - sizeof(head) - n, f->root.fleet, f->seat_seed);
+		mend_object(packet + sizeof(head) + n, len - sizeof(head) - n, f->root.fleet,
+			    f->seat_seed);
 	}
 	if (what & MEND_HEAD) {
 		memcpy(&head, packet, sizeof(head));
@@ -39,7 +40,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	packet = copy_of(data + 1, len - 1);
 	mend(packet, len - 1, &f, data[0]);
 	trust = f.trust;
-	if (ppn_beacon_read((struct ppn_bytes){ packet, len - 1 }, &trust, NOW, &beacon) == PPN_CHECK_OK) {
+	if (ppn_beacon_read((struct ppn_bytes){ packet, len - 1 }, &trust, NOW, &beacon) ==
+	    PPN_CHECK_OK) {
 		must(memcmp(beacon.serial, beacon.cert.serial, PPN_SERIAL_LEN) == 0);
 		must(memcmp(beacon.serial, packet + 8, PPN_SERIAL_LEN) == 0);
 		must(beacon.cert.rights & PPN_RIGHT_CLAIM);

@@ -5,7 +5,8 @@
 #define HEAD 9
 
 /* What was believed says the same when it is written again. */
-static void believed(const struct ppn_object_view *view, const struct ppn_cert *cert, uint64_t floor)
+static void believed(const struct ppn_object_view *view, const struct ppn_cert *cert,
+		     uint64_t floor)
 {
 	uint8_t body[sizeof(struct ppn_cert_body)];
 
@@ -14,7 +15,8 @@ static void believed(const struct ppn_object_view *view, const struct ppn_cert *
 	must(cert->not_after >= floor && floor >= cert->not_before);
 	must(ppn_cert_write(body, sizeof(body), cert) == sizeof(body));
 	/* the head may be of a higher minor */
-	must(memcmp(body + sizeof(struct ppn_object_head), view->body.data + sizeof(struct ppn_object_head),
+	must(memcmp(body + sizeof(struct ppn_object_head),
+		    view->body.data + sizeof(struct ppn_object_head),
 		    sizeof(body) - sizeof(struct ppn_object_head)) == 0);
 }
 

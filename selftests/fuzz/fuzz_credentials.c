@@ -45,7 +45,8 @@ static void believed(const struct ppn_credentials_view *view)
 	if (len < 0)
 		return; /* the union is longer than a message may be */
 	in.len = (size_t)len;
-	must(ppn_credentials_take(&in, view->trust.pin, &view->trust, 0, 0, &second) == PPN_CHECK_OK);
+	must(ppn_credentials_take(&in, view->trust.pin, &view->trust, 0, 0, &second) ==
+	     PPN_CHECK_OK);
 	must(in.len == 0 && second.trust.n_crls == view->trust.n_crls);
 }
 
@@ -62,9 +63,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		return 0;
 	bytes = copy_of(data + 1, len - 1);
 	if (data[0] & MEND_SIGNATURES && len - 1 > sizeof(struct ppn_credentials))
-		mend(bytes + sizeof(struct ppn_credentials), len - 1 - sizeof(struct ppn_credentials));
+		mend(bytes + sizeof(struct ppn_credentials),
+		     len - 1 - sizeof(struct ppn_credentials));
 	in = (struct ppn_bytes){ bytes, len - 1 };
-	if (ppn_credentials_take(&in, NULL, data[0] & KNOWN ? &f.trust : NULL, 0, NOW, &view) == PPN_CHECK_OK) {
+	if (ppn_credentials_take(&in, NULL, data[0] & KNOWN ? &f.trust : NULL, 0, NOW, &view) ==
+	    PPN_CHECK_OK) {
 		must(in.data == bytes + view.raw.len && in.len == len - 1 - view.raw.len);
 		believed(&view);
 	}

@@ -4,9 +4,11 @@
 
 static const uint8_t fleet_id[PPN_HASH_LEN] = { 9 };
 
-static size_t seal(uint8_t packet[static PPN_HERE_LEN], const uint8_t *inside, size_t len, bool sign)
+static size_t seal(uint8_t packet[static PPN_HERE_LEN], const uint8_t *inside, size_t len,
+		   bool sign)
 {
-	struct ppn_here_head head = { htobe32(PPN_MAGIC), 1, PPN_PACKET_HERE, htobe16(PPN_HERE_LEN) };
+	struct ppn_here_head head = { htobe32(PPN_MAGIC), 1, PPN_PACKET_HERE,
+				      htobe16(PPN_HERE_LEN) };
 	uint8_t plain[PPN_HERE_PLAIN] = { 0 }, box_key[PPN_KEY_LEN], seed[32];
 
 	memcpy(plain, inside, len < sizeof(plain) ? len : sizeof(plain));

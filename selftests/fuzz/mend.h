@@ -11,10 +11,10 @@
 enum { MEND_NOTHING = 0, MEND_SIGNATURES = 1, MEND_HEAD = 2 };
 
 /* An assertion that also holds where NDEBUG does. */
-#define must(condition)          \
-	do {                     \
+#define must(condition)           \
+	do {                      \
 		if (!(condition)) \
-			abort(); \
+			abort();  \
 	} while (0)
 
 /* A block of exactly this size, so that a read past its end is seen. */
@@ -58,7 +58,8 @@ static inline size_t body_at(const uint8_t *at, size_t left)
 }
 
 /* Signs the object that starts here anew; its length, or 0. */
-static inline size_t mend_object(uint8_t *at, size_t left, const uint8_t *fleet, const uint8_t *seed)
+static inline size_t mend_object(uint8_t *at, size_t left, const uint8_t *fleet,
+				 const uint8_t *seed)
 {
 	size_t len = body_at(at, left);
 
@@ -68,7 +69,8 @@ static inline size_t mend_object(uint8_t *at, size_t left, const uint8_t *fleet,
 	return len + PPN_SIG_LEN;
 }
 
-static inline void mend_fleet(uint8_t *body, size_t len, uint8_t fleet[static PPN_HASH_LEN], bool first)
+static inline void mend_fleet(uint8_t *body, size_t len, uint8_t fleet[static PPN_HASH_LEN],
+			      bool first)
 {
 	const size_t at = offsetof(struct ppn_root_body, fleet), after = at + PPN_HASH_LEN;
 	struct ppn_hash_state h;
@@ -85,7 +87,8 @@ static inline void mend_fleet(uint8_t *body, size_t len, uint8_t fleet[static PP
 }
 
 /* A root document: fleet id, and each signature by the letter its key id names. */
-static inline size_t mend_root(uint8_t *at, size_t left, uint8_t fleet[static PPN_HASH_LEN], bool first)
+static inline size_t mend_root(uint8_t *at, size_t left, uint8_t fleet[static PPN_HASH_LEN],
+			       bool first)
 {
 	size_t len = body_at(at, left);
 	uint8_t seed[32], *sig;

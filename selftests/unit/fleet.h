@@ -94,7 +94,9 @@ static inline size_t root_make(uint8_t ret_object[static PPN_ROOT_MAX], struct p
 /* An empty list by root `letter`, to be changed before list_make(). */
 static inline struct ppn_crl list_of(const struct ppn_root *root, char letter, uint32_t number)
 {
-	struct ppn_crl crl = { .generation = root->generation, .number = number, .issued = NOW - 100 };
+	struct ppn_crl crl = { .generation = root->generation,
+			       .number = number,
+			       .issued = NOW - 100 };
 
 	memcpy(crl.fleet, root->fleet, PPN_HASH_LEN);
 	root_key_id(crl.signer, letter);
@@ -171,7 +173,8 @@ static inline void fleet_make(struct fleet *f)
 	f->seat_cert = cert_of("seat", 'a', 7);
 	f->cert_len = cert_make(f->cert, &f->seat_cert, f->root.fleet, 'a');
 	secret_of(f->seat_seed, "seat");
-	check = ppn_trust_chain(&f->trust, (struct ppn_bytes){ f->chain, f->chain_len }, 1, NULL, NULL);
+	check = ppn_trust_chain(&f->trust, (struct ppn_bytes){ f->chain, f->chain_len }, 1, NULL,
+				NULL);
 	assert(check == PPN_CHECK_OK);
 	check = ppn_trust_lists(&f->trust, (struct ppn_bytes){ f->list, f->list_len }, 1, NULL);
 	assert(check == PPN_CHECK_OK);

@@ -40,8 +40,9 @@ static struct ppn_bytes ok(const uint8_t *data, ssize_t len)
 static void beacons(const struct fleet *f)
 {
 	uint8_t packet[PPN_DISCOVERY_MAX];
-	struct ppn_bytes bytes = ok(packet, ppn_beacon_write(packet, sizeof(packet), &f->trust,
-							     fleet_cert(f), NOW * 1000, f->seat_seed));
+	struct ppn_bytes bytes =
+		ok(packet, ppn_beacon_write(packet, sizeof(packet), &f->trust, fleet_cert(f),
+					    NOW * 1000, f->seat_seed));
 
 	seed("beacon", "good", MEND_NOTHING, bytes);
 	seed("beacon", "mend", MEND_SIGNATURES | MEND_HEAD, bytes);
@@ -52,7 +53,8 @@ static void beacons(const struct fleet *f)
 static void heres(void)
 {
 	struct ppn_here_body body = { .head = ppn_object_head(PPN_OBJECT_HERE, sizeof(body)) };
-	struct ppn_here_head head = { htobe32(PPN_MAGIC), 1, PPN_PACKET_HERE, htobe16(PPN_HERE_LEN) };
+	struct ppn_here_head head = { htobe32(PPN_MAGIC), 1, PPN_PACKET_HERE,
+				      htobe16(PPN_HERE_LEN) };
 	uint8_t plain[PPN_HERE_PLAIN] = { 0 }, packet[PPN_HERE_LEN] = { 0 };
 
 	sign_key_of(body.identity, "node");
@@ -93,7 +95,9 @@ static void certs(const struct fleet *f)
 static void claims(const struct fleet *f)
 {
 	uint8_t object[512], node_seed[32];
-	struct ppn_claim claim = { .number = 100, .roster_len = 1000, .posture = PPN_POSTURE_LEASED };
+	struct ppn_claim claim = { .number = 100,
+				   .roster_len = 1000,
+				   .posture = PPN_POSTURE_LEASED };
 	struct ppn_seat seat = { 0 };
 	struct ppn_node_proof node = { .state = PPN_STATE_HOLDING, .posture = PPN_POSTURE_LEASED };
 	struct ppn_accept accept = { .ledger_size = 3 };
@@ -106,11 +110,13 @@ static void claims(const struct fleet *f)
 	dh_key_of(claim.x, "ticket");
 	ppn_hash(claim.prior, "prior", 5);
 	seed("claim", "claim", MEND_SIGNATURES,
-	     ok(object, ppn_claim_write(object, sizeof(object), &claim, f->root.fleet, f->seat_seed)));
+	     ok(object,
+		ppn_claim_write(object, sizeof(object), &claim, f->root.fleet, f->seat_seed)));
 	memcpy(&seat, &claim, offsetof(struct ppn_seat, claim)); /* the same fields up to y */
 	ppn_hash(seat.claim, "prior", 5);
 	seed("claim", "seat", MEND_SIGNATURES,
-	     ok(object, ppn_seat_write(object, sizeof(object), &seat, f->root.fleet, f->seat_seed)));
+	     ok(object,
+		ppn_seat_write(object, sizeof(object), &seat, f->root.fleet, f->seat_seed)));
 	sign_key_of(node.identity, "node");
 	dh_key_of(node.noise_key, "node's noise");
 	dh_key_of(node.rs, "seat's noise");
@@ -119,7 +125,8 @@ static void claims(const struct fleet *f)
 	ppn_hash(accept.claim, "prior", 5);
 	dh_key_of(accept.wg_key, "wireguard");
 	seed("claim", "accept", MEND_SIGNATURES,
-	     ok(object, ppn_accept_write(object, sizeof(object), &accept, f->root.fleet, node_seed)));
+	     ok(object,
+		ppn_accept_write(object, sizeof(object), &accept, f->root.fleet, node_seed)));
 }
 
 /* Three generations, two lists of one number, one of them revoking somebody. */
@@ -136,7 +143,8 @@ static void long_credentials(const struct fleet *f)
 	len += root_make(chain + len, &next, "ab");
 	next = root_of(2, "aed", NULL, f->root.fleet);
 	len += root_make(chain + len, &next, "ad");
-	must(ppn_trust_chain(&trust, (struct ppn_bytes){ chain, len }, 3, NULL, NULL) == PPN_CHECK_OK);
+	must(ppn_trust_chain(&trust, (struct ppn_bytes){ chain, len }, 3, NULL, NULL) ==
+	     PPN_CHECK_OK);
 	crl.n_revoked = 1;
 	crl.revoked = gone;
 	crl.n_lowest = 1;
@@ -147,14 +155,15 @@ static void long_credentials(const struct fleet *f)
 	n += list_make(lists + n, &crl, 'e');
 	must(ppn_trust_lists(&trust, (struct ppn_bytes){ lists, n }, 2, NULL) == PPN_CHECK_OK);
 	seed("credentials", "three-roots-two-lists", MEND_SIGNATURES,
-	     ok(out, ppn_credentials_write(out, sizeof(out), PPN_PURPOSE_ROSTER, &trust, fleet_cert(f))));
+	     ok(out, ppn_credentials_write(out, sizeof(out), PPN_PURPOSE_ROSTER, &trust,
+					   fleet_cert(f))));
 }
 
 static void credentials(const struct fleet *f)
 {
 	uint8_t out[2048];
-	struct ppn_bytes bytes = ok(out, ppn_credentials_write(out, sizeof(out), PPN_PURPOSE_CLAIM, &f->trust,
-							       fleet_cert(f)));
+	struct ppn_bytes bytes = ok(out, ppn_credentials_write(out, sizeof(out), PPN_PURPOSE_CLAIM,
+							       &f->trust, fleet_cert(f)));
 
 	seed("credentials", "good", MEND_NOTHING, bytes);
 	seed("credentials", "mend", MEND_SIGNATURES, bytes);

@@ -23,7 +23,11 @@ static void mesh_address(void **state)
 	static const struct {
 		uint16_t host;
 		uint8_t high, low;
-	} rows[] = { { 1, 0, 1 }, { 2, 0, 2 }, { 0, 0, 0 }, { 0x1234, 0x12, 0x34 }, { 0xffff, 0xff, 0xff } };
+	} rows[] = { { 1, 0, 1 },
+		     { 2, 0, 2 },
+		     { 0, 0, 0 },
+		     { 0x1234, 0x12, 0x34 },
+		     { 0xffff, 0xff, 0xff } };
 	uint8_t identity[PPN_KEY_LEN], other[PPN_KEY_LEN], hash[PPN_HASH_LEN], addr[16], again[16];
 
 	(void)state;

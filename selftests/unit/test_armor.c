@@ -30,7 +30,8 @@ static void round_trip(void **state)
 	for (size_t i = 0; i < sizeof(data); i++)
 		data[i] = (uint8_t)(i * 7);
 	for (size_t len = 0; len <= sizeof(data); len++) {
-		ssize_t n = ppn_armor_write(text, sizeof(text), KIND, (struct ppn_bytes){ data, len });
+		ssize_t n =
+			ppn_armor_write(text, sizeof(text), KIND, (struct ppn_bytes){ data, len });
 
 		assert_int_equal(n, strlen(text));
 		assert_check(read_text(text, back, len, &got), PPN_CHECK_OK);
@@ -48,9 +49,10 @@ static void looks_as_stated(void **state)
 
 	(void)state;
 	assert_true(ppn_armor_write(text, sizeof(text), KIND, BYTES(data)) > 0);
-	assert_string_equal(text, "ppn-invite-1\n"
-				  "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n"
-				  "AA==\n");
+	assert_string_equal(text,
+			    "ppn-invite-1\n"
+			    "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n"
+			    "AA==\n");
 }
 
 static void reads_and_refuses(void **state)
@@ -115,14 +117,16 @@ static void bounds(void **state)
 	(void)state;
 	assert_non_null(data);
 	assert_non_null(text);
-	assert_int_equal(ppn_armor_write(text, PPN_ARMOR_MAX, KIND, (struct ppn_bytes){ data, PPN_ARMOR_MAX }),
+	assert_int_equal(ppn_armor_write(text, PPN_ARMOR_MAX, KIND,
+					 (struct ppn_bytes){ data, PPN_ARMOR_MAX }),
 			 -EINVAL);
 	memset(text, ' ', PPN_ARMOR_MAX + 1);
 	memcpy(text, KIND "\n", sizeof(KIND));
 	assert_check(ppn_armor_read(text, PPN_ARMOR_MAX, KIND, data, 1, &got), PPN_CHECK_OK);
 	assert_check(ppn_armor_read(text, PPN_ARMOR_MAX + 1, KIND, data, 1, &got), PPN_CHECK_LONG);
 	/* 13 for the kind's line, 5 for the data's, 1 for the NUL */
-	assert_int_equal(ppn_armor_write(small, 18, KIND, (struct ppn_bytes){ data, 3 }), -EMSGSIZE);
+	assert_int_equal(ppn_armor_write(small, 18, KIND, (struct ppn_bytes){ data, 3 }),
+			 -EMSGSIZE);
 	assert_int_equal(ppn_armor_write(text, 19, KIND, (struct ppn_bytes){ data, 3 }), 18);
 	free(text);
 	free(data);
@@ -142,19 +146,23 @@ static void carries_an_authority(void **state)
 	memcpy(data + 1, f.chain, f.chain_len);
 	assert_true(ppn_armor_write(text, sizeof(text), PPN_ARMOR_AUTHORITY,
 				    (struct ppn_bytes){ data, f.chain_len + 1 }) > 0);
-	assert_check(ppn_armor_read(text, strlen(text), PPN_ARMOR_AUTHORITY, back, sizeof(back), &len),
+	assert_check(ppn_armor_read(text, strlen(text), PPN_ARMOR_AUTHORITY, back, sizeof(back),
+				    &len),
 		     PPN_CHECK_OK);
-	assert_check(ppn_trust_chain(&trust, (struct ppn_bytes){ back + 1, len - 1 }, back[0], f.trust.pin,
-				     NULL),
+	assert_check(ppn_trust_chain(&trust, (struct ppn_bytes){ back + 1, len - 1 }, back[0],
+				     f.trust.pin, NULL),
 		     PPN_CHECK_OK);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(round_trip),	 cmocka_unit_test(looks_as_stated),
-		cmocka_unit_test(reads_and_refuses), cmocka_unit_test(nul_inside),
-		cmocka_unit_test(bounds),	 cmocka_unit_test(carries_an_authority),
+		cmocka_unit_test(round_trip),
+		cmocka_unit_test(looks_as_stated),
+		cmocka_unit_test(reads_and_refuses),
+		cmocka_unit_test(nul_inside),
+		cmocka_unit_test(bounds),
+		cmocka_unit_test(carries_an_authority),
 	};
 
 	return cmocka_run_group_tests_name("armor", tests, setup_crypto, NULL);

@@ -54,7 +54,8 @@ static struct ppn_claim claim_of(const struct scene *s)
 	return claim;
 }
 
-static size_t claim_make(uint8_t ret[static 512], const struct scene *s, const struct ppn_claim *claim)
+static size_t claim_make(uint8_t ret[static 512], const struct scene *s,
+			 const struct ppn_claim *claim)
 {
 	ssize_t len = ppn_claim_write(ret, 512, claim, s->f.root.fleet, s->f.seat_seed);
 
@@ -111,10 +112,10 @@ static void claim_names_everything(void **state)
 		size_t at;
 		enum ppn_check check;
 	} rows[] = {
-		{ AT(serial), PPN_CHECK_SIGNER },     { AT(identity), PPN_CHECK_IDENTITY },
-		{ AT(h), PPN_CHECK_HANDSHAKE },	      { AT(nonce), PPN_CHECK_HANDSHAKE },
-		{ AT(x), PPN_CHECK_HANDSHAKE },	      { AT(prior), PPN_CHECK_PRIOR },
-		{ AT(prior) + 31, PPN_CHECK_PRIOR },  { AT(y), PPN_CHECK_OK },
+		{ AT(serial), PPN_CHECK_SIGNER },    { AT(identity), PPN_CHECK_IDENTITY },
+		{ AT(h), PPN_CHECK_HANDSHAKE },	     { AT(nonce), PPN_CHECK_HANDSHAKE },
+		{ AT(x), PPN_CHECK_HANDSHAKE },	     { AT(prior), PPN_CHECK_PRIOR },
+		{ AT(prior) + 31, PPN_CHECK_PRIOR }, { AT(y), PPN_CHECK_OK },
 		{ AT(roster_hash), PPN_CHECK_OK }, /* the caller's to compare with the bundle */
 	};
 #undef AT
@@ -225,7 +226,8 @@ static void claim_ranges(void **state)
 	scene_make(&s);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct ppn_claim claim = claim_of(&s), back;
-		struct ppn_claim_body body = { .head = ppn_object_head(PPN_OBJECT_CLAIM, sizeof(body)) };
+		struct ppn_claim_body body = { .head = ppn_object_head(PPN_OBJECT_CLAIM,
+								       sizeof(body)) };
 		struct ppn_object_view view = { .kind = PPN_OBJECT_CLAIM, .body = BYTES(body) };
 		uint8_t object[512];
 		ssize_t len;
@@ -237,9 +239,11 @@ static void claim_ranges(void **state)
 		claim.posture = body.posture = rows[i].posture;
 		claim.underlay = body.underlay = rows[i].underlay;
 		body.zero = rows[i].zero;
-		len = ppn_claim_write(object, sizeof(object), &claim, s.f.root.fleet, s.f.seat_seed);
+		len = ppn_claim_write(object, sizeof(object), &claim, s.f.root.fleet,
+				      s.f.seat_seed);
 		assert_int_equal(len > 0, rows[i].good || rows[i].zero);
-		assert_check(ppn_claim_read(&view, &back), rows[i].good ? PPN_CHECK_OK : PPN_CHECK_FORM);
+		assert_check(ppn_claim_read(&view, &back),
+			     rows[i].good ? PPN_CHECK_OK : PPN_CHECK_FORM);
 	}
 }
 
@@ -424,14 +428,17 @@ static void node_proves_this_handshake(void **state)
 
 	(void)state;
 	node.noise_key[0] ^= 1;
-	assert_check(read_node((struct ppn_bytes){ object, (size_t)node_make(object, &node) }, NULL),
+	assert_check(read_node((struct ppn_bytes){ object, (size_t)node_make(object, &node) },
+			       NULL),
 		     PPN_CHECK_HANDSHAKE);
 	node = node_of("node");
 	node.rs[0] ^= 1; /* a proof meant for another authority, passed on */
-	assert_check(read_node((struct ppn_bytes){ object, (size_t)node_make(object, &node) }, NULL),
+	assert_check(read_node((struct ppn_bytes){ object, (size_t)node_make(object, &node) },
+			       NULL),
 		     PPN_CHECK_HANDSHAKE);
 	node = node_of("another node");
-	assert_check(read_node((struct ppn_bytes){ object, (size_t)node_make(object, &node) }, NULL),
+	assert_check(read_node((struct ppn_bytes){ object, (size_t)node_make(object, &node) },
+			       NULL),
 		     PPN_CHECK_SIGNATURE);
 }
 
@@ -440,13 +447,15 @@ static void node_ranges(void **state)
 	const struct {
 		unsigned int state, posture;
 		bool batch, proof, good;
+		uint16_t zero; /* which the writer always has right */
 	} rows[] = {
-		{ PPN_STATE_BOUND, PPN_POSTURE_ONPREM, false, false, true },
-		{ _PPN_STATE_MAX, PPN_POSTURE_ONPREM, true, true, false },
-		{ PPN_STATE_BOUND, PPN_POSTURE_NONE, true, true, false },
-		{ PPN_STATE_BOUND, _PPN_POSTURE_MAX, true, true, false },
-		{ PPN_STATE_BOUND, PPN_POSTURE_ONPREM, true, false, false },
-		{ PPN_STATE_BOUND, PPN_POSTURE_ONPREM, false, true, false },
+		{ PPN_STATE_BOUND, PPN_POSTURE_ONPREM, false, false, true, 0 },
+		{ PPN_STATE_BOUND, PPN_POSTURE_ONPREM, false, false, false, 1 },
+		{ _PPN_STATE_MAX, PPN_POSTURE_ONPREM, true, true, false, 0 },
+		{ PPN_STATE_BOUND, PPN_POSTURE_NONE, true, true, false, 0 },
+		{ PPN_STATE_BOUND, _PPN_POSTURE_MAX, true, true, false, 0 },
+		{ PPN_STATE_BOUND, PPN_POSTURE_ONPREM, true, false, false, 0 },
+		{ PPN_STATE_BOUND, PPN_POSTURE_ONPREM, false, true, false, 0 },
 	};
 	uint8_t object[512], seed[32];
 
@@ -458,15 +467,18 @@ static void node_ranges(void **state)
 
 		assert_true(node_make(object, &node) > 0);
 		memcpy(&body, object, sizeof(body));
+		body.zero = rows[i].zero;
 		node.state = body.state = (uint8_t)rows[i].state;
 		node.posture = body.posture = (uint8_t)rows[i].posture;
 		memset(node.batch, rows[i].batch, sizeof(node.batch));
 		memset(body.batch, rows[i].batch, sizeof(body.batch));
 		memset(node.proof, rows[i].proof, sizeof(node.proof));
 		memset(body.proof, rows[i].proof, sizeof(body.proof));
-		assert_int_equal(node_make(object, &node) > 0, rows[i].good);
-		assert_true(ppn_object_finish(object, sizeof(object), BYTES(body), fleet_id, seed) > 0);
-		assert_check(read_node((struct ppn_bytes){ object, sizeof(body) + PPN_SIG_LEN }, NULL),
+		assert_int_equal(node_make(object, &node) > 0, rows[i].good || rows[i].zero);
+		assert_true(ppn_object_finish(object, sizeof(object), BYTES(body), fleet_id, seed) >
+			    0);
+		assert_check(read_node((struct ppn_bytes){ object, sizeof(body) + PPN_SIG_LEN },
+				       NULL),
 			     rows[i].good ? PPN_CHECK_OK : PPN_CHECK_FORM);
 	}
 }
@@ -493,23 +505,28 @@ static void accept_round_trip(void **state)
 	secret_of(seed, "node");
 	ppn_hash(accept.claim, "claim", 5);
 	dh_key_of(accept.wg_key, "wireguard");
-	assert_int_equal(ppn_accept_write(object, sizeof(object), &accept, fleet_id, seed), good.len);
+	assert_int_equal(ppn_accept_write(object, sizeof(object), &accept, fleet_id, seed),
+			 good.len);
 	assert_check(read_accept(good, &back), PPN_CHECK_OK);
 	assert_memory_equal(&back, &accept, sizeof(back));
 	refuses_truncation(read_accept, NULL, good);
 	refuses_flips(read_accept, NULL, good, 0);
 	accept.claim[0] ^= 1;
-	assert_int_equal(ppn_accept_write(object, sizeof(object), &accept, fleet_id, seed), good.len);
+	assert_int_equal(ppn_accept_write(object, sizeof(object), &accept, fleet_id, seed),
+			 good.len);
 	assert_check(read_accept(good, NULL), PPN_CHECK_HASH);
 	accept.claim[0] ^= 1;
 	memset(accept.wg_key, 0, sizeof(accept.wg_key));
-	assert_int_equal(ppn_accept_write(object, sizeof(object), &accept, fleet_id, seed), good.len);
+	assert_int_equal(ppn_accept_write(object, sizeof(object), &accept, fleet_id, seed),
+			 good.len);
 	assert_check(read_accept(good, NULL), PPN_CHECK_FORM);
 	secret_of(seed, "another node");
 	dh_key_of(accept.wg_key, "wireguard");
-	assert_int_equal(ppn_accept_write(object, sizeof(object), &accept, fleet_id, seed), good.len);
+	assert_int_equal(ppn_accept_write(object, sizeof(object), &accept, fleet_id, seed),
+			 good.len);
 	assert_check(read_accept(good, NULL), PPN_CHECK_SIGNATURE);
-	assert_int_equal(ppn_accept_write(object, good.len - 1, &accept, fleet_id, seed), -EMSGSIZE);
+	assert_int_equal(ppn_accept_write(object, good.len - 1, &accept, fleet_id, seed),
+			 -EMSGSIZE);
 }
 
 /* ---- derivations ---- */

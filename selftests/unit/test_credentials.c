@@ -121,13 +121,34 @@ static void list_reader_refuses(void **state)
 	assert_check(ppn_crl_read(&view, &out), PPN_CHECK_OK);
 }
 
+/* More entries than the table has, all of them there. */
+static void list_of_many_roots(void **state)
+{
+	struct ppn_crl_body head = { .n_lowest = PPN_ROOTS_MAX + 1 };
+	uint8_t body[sizeof(head) + 8 * sizeof(struct ppn_crl_lowest) + 2] = { 0 };
+	struct ppn_object_view view = { .kind = PPN_OBJECT_CRL, .minor = 1, .body = BYTES(body) };
+	struct ppn_crl out;
+
+	(void)state;
+	for (uint8_t i = 0; i < PPN_ROOTS_MAX + 1; i++)
+		body[sizeof(head) + i * sizeof(struct ppn_crl_lowest)] = i;
+	memcpy(body, &head, sizeof(head));
+	assert_check(ppn_crl_read(&view, &out), PPN_CHECK_LONG);
+	head.n_lowest = PPN_ROOTS_MAX;
+	memcpy(body, &head, sizeof(head));
+	body[sizeof(head) + PPN_ROOTS_MAX * sizeof(struct ppn_crl_lowest)] = 0; /* none revoked */
+	assert_check(ppn_crl_read(&view, &out), PPN_CHECK_OK);
+	assert_int_equal(out.n_lowest, PPN_ROOTS_MAX);
+}
+
 /* Lists by letters: "a1" is an empty list of number 1 by root a. */
 struct lists {
 	uint8_t bytes[PPN_CRL_SET_MAX * 256];
 	size_t len;
 };
 
-static struct ppn_bytes lists_of(struct lists *ret_lists, const struct ppn_root *root, const char *text)
+static struct ppn_bytes lists_of(struct lists *ret_lists, const struct ppn_root *root,
+				 const char *text)
 {
 	ret_lists->len = 0;
 	for (; *text; text += 2) {
@@ -148,20 +169,13 @@ static void list_sets(void **state)
 		enum ppn_check check;
 		uint8_t n;
 	} rows[] = {
-		{ NULL, "a1", PPN_CHECK_OK, 1 },
-		{ NULL, "a1b1", PPN_CHECK_OK, 2 },
-		{ NULL, "c1b1a1", PPN_CHECK_OK, 3 },
-		{ NULL, "a1b2", PPN_CHECK_ORDER, 0 },
-		{ NULL, "a1a1", PPN_CHECK_ORDER, 0 },
-		{ NULL, "x1", PPN_CHECK_ROOT, 0 },
-		{ NULL, "a1x1", PPN_CHECK_ROOT, 0 },
-		{ "a1", "a1", PPN_CHECK_OK, 1 },
-		{ "a1", "b1", PPN_CHECK_OK, 2 },
-		{ "a1b1", "c1", PPN_CHECK_OK, 3 },
-		{ "a1b1", "b1", PPN_CHECK_OK, 2 },
-		{ "a1b1", "c2", PPN_CHECK_OK, 1 },
-		{ "a2", "a1", PPN_CHECK_OLD, 0 },
-		{ "a2", "b1", PPN_CHECK_OLD, 0 },
+		{ NULL, "a1", PPN_CHECK_OK, 1 },      { NULL, "a1b1", PPN_CHECK_OK, 2 },
+		{ NULL, "c1b1a1", PPN_CHECK_OK, 3 },  { NULL, "a1b2", PPN_CHECK_ORDER, 0 },
+		{ NULL, "a1a1", PPN_CHECK_ORDER, 0 }, { NULL, "x1", PPN_CHECK_ROOT, 0 },
+		{ NULL, "a1x1", PPN_CHECK_ROOT, 0 },  { "a1", "a1", PPN_CHECK_OK, 1 },
+		{ "a1", "b1", PPN_CHECK_OK, 2 },      { "a1b1", "c1", PPN_CHECK_OK, 3 },
+		{ "a1b1", "b1", PPN_CHECK_OK, 2 },    { "a1b1", "c2", PPN_CHECK_OK, 1 },
+		{ "a2", "a1", PPN_CHECK_OLD, 0 },     { "a2", "b1", PPN_CHECK_OLD, 0 },
 		{ "a0", "a1", PPN_CHECK_OK, 1 },
 	};
 	struct fleet f;
@@ -175,7 +189,8 @@ static void list_sets(void **state)
 		enum ppn_check check;
 
 		if (rows[i].known)
-			assert_check(ppn_trust_lists(&known, lists_of(&mine, &f.root, rows[i].known),
+			assert_check(ppn_trust_lists(&known,
+						     lists_of(&mine, &f.root, rows[i].known),
 						     strlen(rows[i].known) / 2, NULL),
 				     PPN_CHECK_OK);
 		check = ppn_trust_lists(&trust, bytes, strlen(rows[i].lists) / 2,
@@ -201,7 +216,8 @@ static void list_counts(void **state)
 	assert_check(ppn_trust_lists(&f.trust, two, 3, NULL), PPN_CHECK_SHORT);
 	assert_check(ppn_trust_lists(&f.trust, two, PPN_CRL_SET_MAX + 1, NULL), PPN_CHECK_LONG);
 	assert_int_equal(f.trust.n_crls, 1); /* as before all that */
-	assert_check(ppn_trust_lists(&f.trust, two, 2, &f.trust), PPN_CHECK_OK); /* known is itself */
+	assert_check(ppn_trust_lists(&f.trust, two, 2, &f.trust),
+		     PPN_CHECK_OK); /* known is itself */
 	assert_int_equal(f.trust.n_crls, 2);
 }
 
@@ -214,14 +230,17 @@ static void list_belief(void **state)
 	(void)state;
 	fleet_make(&f);
 	crl = list_of(&f.root, 'a', 2);
-	assert_check(read_list((struct ppn_bytes){ object, list_make(object, &crl, 'b') }, &f.trust),
+	assert_check(read_list((struct ppn_bytes){ object, list_make(object, &crl, 'b') },
+			       &f.trust),
 		     PPN_CHECK_SIGNATURE);
 	crl.generation = 1; /* of a root document that is not there yet */
-	assert_check(read_list((struct ppn_bytes){ object, list_make(object, &crl, 'a') }, &f.trust),
+	assert_check(read_list((struct ppn_bytes){ object, list_make(object, &crl, 'a') },
+			       &f.trust),
 		     PPN_CHECK_ROOT);
 	crl.generation = 0;
 	crl.fleet[0] ^= 1;
-	assert_check(read_list((struct ppn_bytes){ object, list_make(object, &crl, 'a') }, &f.trust),
+	assert_check(read_list((struct ppn_bytes){ object, list_make(object, &crl, 'a') },
+			       &f.trust),
 		     PPN_CHECK_FLEET);
 }
 
@@ -284,8 +303,9 @@ static void list_raises_the_floor(void **state)
 	assert_int_equal(f.trust.floor, NOW - 100);
 	crl = list_of(&f.root, 'a', 2);
 	crl.issued = NOW + 5;
-	assert_check(ppn_trust_lists(&f.trust, (struct ppn_bytes){ object, list_make(object, &crl, 'a') },
-				     1, &f.trust),
+	assert_check(ppn_trust_lists(&f.trust,
+				     (struct ppn_bytes){ object, list_make(object, &crl, 'a') }, 1,
+				     &f.trust),
 		     PPN_CHECK_OK);
 	assert_int_equal(f.trust.floor, NOW + 5);
 }
@@ -297,7 +317,7 @@ static void revoked(void **state)
 		bool listed;
 		bool revoked;
 	} rows[] = {
-		{ 0, false, false }, { 7, false, false },	   { 8, false, true },
+		{ 0, false, false }, { 7, false, false },	  { 8, false, true },
 		{ 0, true, true },   { UINT64_MAX, false, true },
 	};
 	struct fleet f;
@@ -318,42 +338,53 @@ static void revoked(void **state)
 		crl.lowest[0].counter = rows[i].lowest;
 		crl.n_revoked = rows[i].listed;
 		crl.revoked = (const uint8_t(*)[PPN_SERIAL_LEN])listed;
-		assert_check(ppn_trust_lists(&f.trust,
-					     (struct ppn_bytes){ object, list_make(object, &crl, 'b') },
-					     1, &f.trust),
-			     PPN_CHECK_OK);
+		assert_check(
+			ppn_trust_lists(&f.trust,
+					(struct ppn_bytes){ object, list_make(object, &crl, 'b') },
+					1, &f.trust),
+			PPN_CHECK_OK);
 		assert_int_equal(ppn_trust_revoked(&f.trust, f.seat_cert.serial), rows[i].revoked);
 		assert_int_equal(ppn_trust_lowest(&f.trust, f.seat_cert.serial), rows[i].lowest);
-		assert_check(ppn_object_take(&in, PPN_OBJECT_CERT, PPN_CERT_MAX, &view), PPN_CHECK_OK);
+		assert_check(ppn_object_take(&in, PPN_OBJECT_CERT, PPN_CERT_MAX, &view),
+			     PPN_CHECK_OK);
 		assert_check(ppn_cert_check(&f.trust, &view, &f.seat_cert, 0, NOW),
 			     rows[i].revoked ? PPN_CHECK_REVOKED : PPN_CHECK_OK);
 	}
 }
 
-/* In a union the strictest of both holds. */
-static void union_revokes(void **state)
+/* In a union the strictest of both holds, whichever of them it is. */
+static void check_union(uint64_t lowest_of_a, uint64_t lowest_of_b)
 {
 	struct fleet f;
 	struct ppn_crl one, two;
 	uint8_t first[PPN_CRL_MAX], second[PPN_CRL_MAX];
 
-	(void)state;
 	fleet_make(&f);
 	one = full_list(&f, 2);
+	one.lowest[0].counter = lowest_of_a;
 	two = list_of(&f.root, 'b', 2);
 	two.n_lowest = 1;
 	memcpy(two.lowest[0].id, f.seat_cert.serial, PPN_KEY_ID_LEN);
-	two.lowest[0].counter = 3;
-	assert_check(ppn_trust_lists(&f.trust, (struct ppn_bytes){ first, list_make(first, &one, 'a') }, 1,
+	two.lowest[0].counter = lowest_of_b;
+	assert_check(ppn_trust_lists(&f.trust,
+				     (struct ppn_bytes){ first, list_make(first, &one, 'a') }, 1,
 				     &f.trust),
 		     PPN_CHECK_OK);
-	assert_check(ppn_trust_lists(&f.trust, (struct ppn_bytes){ second, list_make(second, &two, 'b') },
-				     1, &f.trust),
+	assert_check(ppn_trust_lists(&f.trust,
+				     (struct ppn_bytes){ second, list_make(second, &two, 'b') }, 1,
+				     &f.trust),
 		     PPN_CHECK_OK);
 	assert_int_equal(f.trust.n_crls, 2);
 	assert_int_equal(ppn_trust_lowest(&f.trust, f.seat_cert.serial), 5);
 	assert_true(ppn_trust_revoked(&f.trust, serials[0]));
 	assert_true(ppn_trust_revoked(&f.trust, serials[1]));
+}
+
+static void union_revokes(void **state)
+{
+	(void)state;
+	check_union(5, 3);
+	check_union(3, 5);
 }
 
 /* ---- credentials ---- */
@@ -472,7 +503,8 @@ static void credentials_belief(void **state)
 	t.pin = f.trust.pin;
 	assert_check(take(good, &t), PPN_CHECK_OK);
 	newer = f.trust;
-	assert_check(ppn_trust_lists(&newer, lists_of(&lists, &f.root, "b2"), 1, &newer), PPN_CHECK_OK);
+	assert_check(ppn_trust_lists(&newer, lists_of(&lists, &f.root, "b2"), 1, &newer),
+		     PPN_CHECK_OK);
 	t.known = &newer;
 	assert_check(take(good, &t), PPN_CHECK_OLD);
 	t.known = NULL;
@@ -508,12 +540,14 @@ static void credentials_union(void **state)
 	in.len = write_credentials(buf, sizeof(buf), &f);
 	known = f.trust;
 	crl = list_of(&f.root, 'b', 1);
-	assert_check(ppn_trust_lists(&known, (struct ppn_bytes){ object, list_make(object, &crl, 'b') }, 1,
+	assert_check(ppn_trust_lists(&known,
+				     (struct ppn_bytes){ object, list_make(object, &crl, 'b') }, 1,
 				     NULL),
 		     PPN_CHECK_OK);
 	assert_check(ppn_credentials_take(&in, NULL, &known, 0, NOW, &view), PPN_CHECK_OK);
 	assert_int_equal(view.trust.n_crls, 2);
-	len = ppn_credentials_write(again, sizeof(again), PPN_PURPOSE_ROSTER, &view.trust, fleet_cert(&f));
+	len = ppn_credentials_write(again, sizeof(again), PPN_PURPOSE_ROSTER, &view.trust,
+				    fleet_cert(&f));
 	assert_true(len > 0);
 	assert_int_equal(again[2], 2);
 	assert_check(take((struct ppn_bytes){ again, (size_t)len }, NULL), PPN_CHECK_OK);
@@ -521,7 +555,8 @@ static void credentials_union(void **state)
 	memcpy(gone[0], f.seat_cert.serial, PPN_SERIAL_LEN);
 	crl.n_revoked = 1;
 	crl.revoked = (const uint8_t(*)[PPN_SERIAL_LEN])gone;
-	assert_check(ppn_trust_lists(&known, (struct ppn_bytes){ object, list_make(object, &crl, 'b') }, 1,
+	assert_check(ppn_trust_lists(&known,
+				     (struct ppn_bytes){ object, list_make(object, &crl, 'b') }, 1,
 				     NULL),
 		     PPN_CHECK_OK);
 	in = (struct ppn_bytes){ buf, write_credentials(buf, sizeof(buf), &f) };
@@ -537,13 +572,15 @@ static void credentials_writer_refuses(void **state)
 	(void)state;
 	fleet_make(&f);
 	len = write_credentials(buf, sizeof(buf), &f);
-	assert_int_equal(ppn_credentials_write(buf, len - 1, PPN_PURPOSE_CLAIM, &f.trust, fleet_cert(&f)),
+	assert_int_equal(ppn_credentials_write(buf, len - 1, PPN_PURPOSE_CLAIM, &f.trust,
+					       fleet_cert(&f)),
 			 -EMSGSIZE);
 	assert_int_equal(ppn_credentials_write(buf, len, PPN_PURPOSE_CLAIM, &f.trust,
 					       (struct ppn_bytes){ 0 }),
 			 -EINVAL);
 	f.trust.n_crls = 0;
-	assert_int_equal(ppn_credentials_write(buf, len, PPN_PURPOSE_CLAIM, &f.trust, fleet_cert(&f)),
+	assert_int_equal(ppn_credentials_write(buf, len, PPN_PURPOSE_CLAIM, &f.trust,
+					       fleet_cert(&f)),
 			 -EINVAL);
 }
 
@@ -553,6 +590,7 @@ int main(void)
 		cmocka_unit_test(list_round_trip),
 		cmocka_unit_test(list_form),
 		cmocka_unit_test(list_reader_refuses),
+		cmocka_unit_test(list_of_many_roots),
 		cmocka_unit_test(list_sets),
 		cmocka_unit_test(list_counts),
 		cmocka_unit_test(list_belief),

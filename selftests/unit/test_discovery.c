@@ -116,10 +116,14 @@ static void beacon_head_refused(void **state)
 		uint8_t value;
 		enum ppn_check check;
 	} rows[] = {
-		{ 0, 'q', PPN_CHECK_KIND },	      { 4, 0, PPN_CHECK_FORM },
-		{ 4, 2, PPN_CHECK_MAJOR },	      { 5, PPN_PACKET_KNOCK, PPN_CHECK_KIND },
-		{ 5, PPN_PACKET_HERE, PPN_CHECK_KIND }, { 6, 0xff, PPN_CHECK_SHORT },
-		{ 6, 0, PPN_CHECK_LONG },	      { 40, 0xaa, PPN_CHECK_SIGNATURE },
+		{ 0, 'q', PPN_CHECK_KIND },
+		{ 4, 0, PPN_CHECK_FORM },
+		{ 4, 2, PPN_CHECK_MAJOR },
+		{ 5, PPN_PACKET_KNOCK, PPN_CHECK_KIND },
+		{ 5, PPN_PACKET_HERE, PPN_CHECK_KIND },
+		{ 6, 0xff, PPN_CHECK_SHORT },
+		{ 6, 0, PPN_CHECK_LONG },
+		{ 40, 0xaa, PPN_CHECK_SIGNATURE },
 		{ 32, 0xaa, PPN_CHECK_SIGNATURE },
 	};
 	struct fleet f;
@@ -155,7 +159,8 @@ static void beacon_too_long(void **state)
 
 	(void)state;
 	fleet_make(&f);
-	assert_check(read_beacon((struct ppn_bytes){ packet, sizeof(packet) }, &f.trust), PPN_CHECK_LONG);
+	assert_check(read_beacon((struct ppn_bytes){ packet, sizeof(packet) }, &f.trust),
+		     PPN_CHECK_LONG);
 }
 
 /* Serial and time must be the same in head, body and certificate. */
@@ -224,7 +229,8 @@ static void beacon_revoked(void **state)
 	crl.n_lowest = 1;
 	memcpy(crl.lowest[0].id, f.seat_cert.serial, PPN_KEY_ID_LEN);
 	crl.lowest[0].counter = 8;
-	assert_check(ppn_trust_lists(&node, (struct ppn_bytes){ object, list_make(object, &crl, 'a') }, 1,
+	assert_check(ppn_trust_lists(&node,
+				     (struct ppn_bytes){ object, list_make(object, &crl, 'a') }, 1,
 				     &f.trust),
 		     PPN_CHECK_OK);
 	bytes = beacon_of(&f, packet);
@@ -265,12 +271,14 @@ static void beacon_writer_refuses(void **state)
 	(void)state;
 	fleet_make(&f);
 	len = beacon_of(&f, packet).len;
-	assert_int_equal(ppn_beacon_write(packet, len - 1, &f.trust, fleet_cert(&f), 1, f.seat_seed),
+	assert_int_equal(ppn_beacon_write(packet, len - 1, &f.trust, fleet_cert(&f), 1,
+					  f.seat_seed),
 			 -EMSGSIZE);
 	secret_of(seed, "stranger");
 	assert_int_equal(ppn_beacon_write(packet, len, &f.trust, fleet_cert(&f), 1, seed), -EINVAL);
 	f.cert_len--;
-	assert_int_equal(ppn_beacon_write(packet, len, &f.trust, fleet_cert(&f), 1, f.seat_seed), -EINVAL);
+	assert_int_equal(ppn_beacon_write(packet, len, &f.trust, fleet_cert(&f), 1, f.seat_seed),
+			 -EINVAL);
 }
 
 /* ---- here ---- */
@@ -314,7 +322,8 @@ static enum ppn_check read_here(struct ppn_bytes bytes, void *arg)
 /* Sealed as anybody can: the box key is public. */
 static enum ppn_check read_sealed(struct ppn_bytes plain, void *arg)
 {
-	struct ppn_here_head head = { htobe32(PPN_MAGIC), 1, PPN_PACKET_HERE, htobe16(PPN_HERE_LEN) };
+	struct ppn_here_head head = { htobe32(PPN_MAGIC), 1, PPN_PACKET_HERE,
+				      htobe16(PPN_HERE_LEN) };
 	uint8_t packet[PPN_HERE_LEN], padded[PPN_HERE_PLAIN] = { 0 }, box_key[PPN_KEY_LEN];
 
 	memcpy(padded, plain.data, plain.len);
@@ -372,7 +381,8 @@ static void here_inside_the_box(void **state)
 	assert_int_equal(ppn_object_finish(plain, sizeof(plain), BYTES(body), fleet_id, seed), len);
 	assert_check(read_sealed(BYTES(plain), NULL), PPN_CHECK_OK);
 	for (size_t cut = 0; cut < len; cut++) /* the rest of the box is zeros */
-		assert_int_not_equal(read_sealed((struct ppn_bytes){ plain, cut }, NULL), PPN_CHECK_OK);
+		assert_int_not_equal(read_sealed((struct ppn_bytes){ plain, cut }, NULL),
+				     PPN_CHECK_OK);
 	for (size_t bit = 0; bit < sizeof(plain) * 8; bit += 7) {
 		plain[bit / 8] ^= (uint8_t)(1 << bit % 8);
 		assert_int_not_equal(read_sealed(BYTES(plain), NULL), PPN_CHECK_OK);
@@ -401,7 +411,8 @@ static void here_ranges(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct ppn_here here = here_of("node");
-		struct ppn_here_body body = { .head = ppn_object_head(PPN_OBJECT_HERE, sizeof(body)) };
+		struct ppn_here_body body = { .head = ppn_object_head(PPN_OBJECT_HERE,
+								      sizeof(body)) };
 		uint8_t packet[PPN_HERE_LEN], plain[PPN_HERE_PLAIN] = { 0 }, seed[32];
 
 		secret_of(seed, "node");
@@ -415,8 +426,10 @@ static void here_ranges(void **state)
 		memcpy(body.batch, here.batch, sizeof(body.batch));
 		memcpy(body.proof, here.proof, sizeof(body.proof));
 		assert_int_equal(write_here(packet, &here), rows[i].good ? PPN_HERE_LEN : -EINVAL);
-		assert_true(ppn_object_finish(plain, sizeof(plain), BYTES(body), fleet_id, seed) > 0);
-		assert_check(read_sealed(BYTES(plain), NULL), rows[i].good ? PPN_CHECK_OK : PPN_CHECK_FORM);
+		assert_true(ppn_object_finish(plain, sizeof(plain), BYTES(body), fleet_id, seed) >
+			    0);
+		assert_check(read_sealed(BYTES(plain), NULL),
+			     rows[i].good ? PPN_CHECK_OK : PPN_CHECK_FORM);
 	}
 }
 
@@ -427,8 +440,8 @@ static void here_heads(void **state)
 		uint8_t value;
 		enum ppn_check check;
 	} rows[] = {
-		{ 0, 0, PPN_CHECK_KIND },  { 4, 2, PPN_CHECK_MAJOR }, { 4, 0, PPN_CHECK_FORM },
-		{ 5, 1, PPN_CHECK_KIND },  { 6, 9, PPN_CHECK_FORM },  { 7, 0, PPN_CHECK_FORM },
+		{ 0, 0, PPN_CHECK_KIND },   { 4, 2, PPN_CHECK_MAJOR }, { 4, 0, PPN_CHECK_FORM },
+		{ 5, 1, PPN_CHECK_KIND },   { 6, 9, PPN_CHECK_FORM },  { 7, 0, PPN_CHECK_FORM },
 		{ 8, 0, PPN_CHECK_SEALED },
 	};
 	struct ppn_here here = here_of("node");
@@ -440,7 +453,8 @@ static void here_heads(void **state)
 		packet[rows[i].at] = packet[rows[i].at] == rows[i].value ? 0x77 : rows[i].value;
 		assert_check(read_here(BYTES(packet), NULL), rows[i].check);
 	}
-	assert_int_equal(ppn_here_write(packet, sizeof(packet) - 1, &here, fleet_id, fleet_id, fleet_id),
+	assert_int_equal(ppn_here_write(packet, sizeof(packet) - 1, &here, fleet_id, fleet_id,
+					fleet_id),
 			 -EMSGSIZE);
 }
 
@@ -460,13 +474,15 @@ static void enrolment(void **state)
 	assert_memory_equal(here.proof, mac, sizeof(mac));
 	assert_check(ppn_enrol_check(here.proof, key, here.identity, here.beacon), PPN_CHECK_OK);
 	secret_of(other, "another invite");
-	assert_check(ppn_enrol_check(here.proof, other, here.identity, here.beacon), PPN_CHECK_PROOF);
+	assert_check(ppn_enrol_check(here.proof, other, here.identity, here.beacon),
+		     PPN_CHECK_PROOF);
 	/* of another node, for another beacon, any bit changed */
 	assert_check(ppn_enrol_check(here.proof, key, other, here.beacon), PPN_CHECK_PROOF);
 	assert_check(ppn_enrol_check(here.proof, key, here.identity, other), PPN_CHECK_PROOF);
 	for (size_t bit = 0; bit < sizeof(mac) * 8; bit++) {
 		mac[bit / 8] ^= (uint8_t)(1 << bit % 8);
-		assert_check(ppn_enrol_check(mac, key, here.identity, here.beacon), PPN_CHECK_PROOF);
+		assert_check(ppn_enrol_check(mac, key, here.identity, here.beacon),
+			     PPN_CHECK_PROOF);
 		mac[bit / 8] ^= (uint8_t)(1 << bit % 8);
 	}
 }

@@ -23,9 +23,10 @@ static void siphash_vectors(void **state)
 	assert_non_null(root);
 	for (size_t i = 0; i < sizeof(message); i++)
 		message[i] = (uint8_t)i;
-	assert_int_equal(ppn_unhex(vector_key, 16, json_string_value(json_object_get(root, "key"))), 0);
+	assert_int_equal(ppn_unhex(vector_key, 16, json_string_value(json_object_get(root, "key"))),
+			 0);
 	assert_memory_equal(vector_key, key, sizeof(key));
-	json_object_foreach (json_object_get(root, "tag_by_length"), len, tag) {
+	json_object_foreach(json_object_get(root, "tag_by_length"), len, tag) {
 		size_t n = strtoul(len, NULL, 10);
 
 		assert_true(n <= sizeof(message));
@@ -52,7 +53,9 @@ static void frame_tag_is_the_vector_of_length_8(void **state)
 
 static void frame_fields(void **state)
 {
-	static const uint32_t values[] = { 0, 1, 255, 256, 65535, 65536, PPN_NUMBER_MAX, PPN_SEQ_MAX };
+	static const uint32_t values[] = {
+		0, 1, 255, 256, 65535, 65536, PPN_NUMBER_MAX, PPN_SEQ_MAX
+	};
 	struct ppn_frame frame, other;
 
 	(void)state;

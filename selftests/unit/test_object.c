@@ -129,7 +129,8 @@ static void bounds_the_whole(void **state)
 
 static void keeps_higher_minor(void **state)
 {
-	uint8_t body[sizeof(struct ppn_seat_body) + 5] = { 0 }, object[512], seed[32], key[PPN_KEY_LEN];
+	uint8_t body[sizeof(struct ppn_seat_body) + 5] = { 0 }, object[512], seed[32],
+						    key[PPN_KEY_LEN];
 	struct ppn_object_head head = ppn_object_head(PPN_OBJECT_SEAT, sizeof(body));
 	struct ppn_seat_body fixed;
 	struct ppn_object_view view;
@@ -194,7 +195,8 @@ static void signs_domain_and_fleet(void **state)
 		memcpy(message + 16, fleet, 32);
 		memcpy(message + 48, "body", 4);
 		assert_int_equal(ppn_object_sign(sig, kind, fleet,
-						 (struct ppn_bytes){ (const uint8_t *)"body", 4 }, seed),
+						 (struct ppn_bytes){ (const uint8_t *)"body", 4 },
+						 seed),
 				 0);
 		assert_true(ppn_verify(sig, key, message, sizeof(message)));
 	}
@@ -238,7 +240,8 @@ static void signs_long_bodies(void **state)
 						.sig = sig };
 
 		assert_non_null(body);
-		assert_int_equal(ppn_object_sign(sig, PPN_OBJECT_ROSTER, fleet, view.body, seed), 0);
+		assert_int_equal(ppn_object_sign(sig, PPN_OBJECT_ROSTER, fleet, view.body, seed),
+				 0);
 		assert_true(ppn_object_verify(&view, fleet, key));
 		body[lens[i] - 1] ^= 1;
 		assert_false(ppn_object_verify(&view, fleet, key));
@@ -255,7 +258,8 @@ static void finishes(void **state)
 	secret_of(seed, "seat");
 	memset(out, 0x5a, sizeof(out));
 	memcpy(untouched, out, sizeof(out));
-	assert_int_equal(ppn_object_finish(out, sizeof(out) - 1, BYTES(s.body), fleet, seed), -EMSGSIZE);
+	assert_int_equal(ppn_object_finish(out, sizeof(out) - 1, BYTES(s.body), fleet, seed),
+			 -EMSGSIZE);
 	assert_int_equal(ppn_object_finish(out, 0, BYTES(s.body), fleet, seed), -EMSGSIZE);
 	s.body.head.len = htobe32(sizeof(s.body) + 1);
 	assert_int_equal(ppn_object_finish(out, sizeof(out), BYTES(s.body), fleet, seed), -EINVAL);
@@ -264,12 +268,13 @@ static void finishes(void **state)
 	assert_int_equal(ppn_object_finish(out, sizeof(out), BYTES(s.body), fleet, seed), -EINVAL);
 	assert_memory_equal(out, untouched, sizeof(out));
 	s.body.head.kind = PPN_OBJECT_SEAT;
-	assert_int_equal(ppn_object_finish(out, sizeof(out), BYTES(s.body), fleet, seed), sizeof(s));
+	assert_int_equal(ppn_object_finish(out, sizeof(out), BYTES(s.body), fleet, seed),
+			 sizeof(s));
 	assert_memory_equal(out, &s, sizeof(s));
 	/* in its place */
 	memset(out + sizeof(s.body), 0, PPN_SIG_LEN);
-	assert_int_equal(ppn_object_finish(out, sizeof(out), (struct ppn_bytes){ out, sizeof(s.body) },
-					   fleet, seed),
+	assert_int_equal(ppn_object_finish(out, sizeof(out),
+					   (struct ppn_bytes){ out, sizeof(s.body) }, fleet, seed),
 			 sizeof(s));
 	assert_memory_equal(out, &s, sizeof(s));
 }

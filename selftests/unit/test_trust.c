@@ -118,14 +118,37 @@ static void root_writers_refuse(void **state)
 	for (char i = 0; i < 9; i++)
 		root_seed(seeds[(int)i], (char)('a' + i));
 	assert_int_equal(ppn_root_write(body, (size_t)len - 1, &root), -EMSGSIZE);
-	assert_int_equal(ppn_root_sign(object, sizeof(object), bytes, root.fleet, keys, 0), -EINVAL);
-	assert_int_equal(ppn_root_sign(object, sizeof(object), bytes, root.fleet, keys, 9), -EINVAL);
-	assert_int_equal(ppn_root_sign(object, (size_t)len + 1 + 2 * 72 - 1, bytes, root.fleet, keys, 2),
+	assert_int_equal(ppn_root_sign(object, sizeof(object), bytes, root.fleet, keys, 0),
+			 -EINVAL);
+	assert_int_equal(ppn_root_sign(object, sizeof(object), bytes, root.fleet, keys, 9),
+			 -EINVAL);
+	assert_int_equal(ppn_root_sign(object, (size_t)len + 1 + 2 * 72 - 1, bytes, root.fleet,
+				       keys, 2),
 			 -EMSGSIZE);
-	assert_int_equal(ppn_root_sign(object, (size_t)len + 1 + 2 * 72, bytes, root.fleet, keys, 2),
+	assert_int_equal(ppn_root_sign(object, (size_t)len + 1 + 2 * 72, bytes, root.fleet, keys,
+				       2),
 			 len + 1 + 2 * 72);
 	memcpy(seeds[1], seeds[0], 32);
-	assert_int_equal(ppn_root_sign(object, sizeof(object), bytes, root.fleet, keys, 2), -EINVAL);
+	assert_int_equal(ppn_root_sign(object, sizeof(object), bytes, root.fleet, keys, 2),
+			 -EINVAL);
+}
+
+/* One to eight signatures follow the body. */
+static void root_signature_count(void **state)
+{
+	struct ppn_root root = root_of(0, "abcd", NULL, NULL);
+	uint8_t object[PPN_ROOT_MAX + 9 * 72] = { 0 };
+	size_t len = (size_t)ppn_root_write(object, PPN_ROOT_MAX, &root);
+	struct ppn_object_view view;
+
+	(void)state;
+	for (int n = 0; n < 256; n++) {
+		struct ppn_bytes in = { object, len + 1 + 8 * 72 };
+
+		object[len] = (uint8_t)n;
+		assert_check(ppn_object_take(&in, PPN_OBJECT_ROOT, PPN_ROOT_MAX, &view),
+			     n >= 1 && n <= PPN_ROOT_SIGS_MAX ? PPN_CHECK_OK : PPN_CHECK_FORM);
+	}
 }
 
 /* ---- chain ---- */
@@ -190,7 +213,8 @@ static void chain_quorum(void **state)
 		{ { { "ab", "a", NULL } }, PPN_CHECK_QUORUM }, /* half is not more than half */
 		{ { { "abcd", "ab", NULL } }, PPN_CHECK_QUORUM },
 		{ { { "abc", "x", NULL } }, PPN_CHECK_SIGNATURE },
-		{ { { "abc", "abx", NULL } }, PPN_CHECK_SIGNATURE }, /* a stranger's, beside a quorum */
+		{ { { "abc", "abx", NULL } },
+		  PPN_CHECK_SIGNATURE }, /* a stranger's, beside a quorum */
 		/* one root replaced */
 		{ { { "abc", "ab", NULL }, { "abd", "ab", NULL } }, PPN_CHECK_OK },
 		/* all of them */
@@ -289,7 +313,8 @@ static void chain_one_key_twice(void **state)
 	assert_true(len > 72);
 	memcpy(object + len, object + len - 72, 72);
 	object[len - 73] = 2;
-	assert_check(ppn_trust_chain(&trust, (struct ppn_bytes){ object, (size_t)len + 72 }, 1, NULL, NULL),
+	assert_check(ppn_trust_chain(&trust, (struct ppn_bytes){ object, (size_t)len + 72 }, 1,
+				     NULL, NULL),
 		     PPN_CHECK_ORDER);
 }
 
@@ -328,8 +353,8 @@ static void chain_changes_nothing_fixed(void **state)
 	c->len = first + root_make(c->bytes + first, &root, "ab");
 	assert_check(ppn_trust_chain(&trust, chain_bytes(c), 2, NULL, NULL), PPN_CHECK_CHAIN);
 	/* a chain that starts at generation 1 */
-	assert_check(ppn_trust_chain(&trust, (struct ppn_bytes){ c->bytes + first, c->len - first }, 1,
-				     NULL, NULL),
+	assert_check(ppn_trust_chain(&trust, (struct ppn_bytes){ c->bytes + first, c->len - first },
+				     1, NULL, NULL),
 		     PPN_CHECK_CHAIN);
 	free(c);
 }
@@ -342,10 +367,12 @@ static void chain_bounds(void **state)
 
 	(void)state;
 	assert_check(ppn_trust_chain(&trust, chain_bytes(c), 0, NULL, NULL), PPN_CHECK_SHORT);
-	assert_check(ppn_trust_chain(&trust, (struct ppn_bytes){ 0 }, 1, NULL, NULL), PPN_CHECK_SHORT);
+	assert_check(ppn_trust_chain(&trust, (struct ppn_bytes){ 0 }, 1, NULL, NULL),
+		     PPN_CHECK_SHORT);
 	for (uint32_t i = 1; i < PPN_CHAIN_MAX; i++)
 		chain_add(c, &same, i);
-	assert_check(ppn_trust_chain(&trust, chain_bytes(c), PPN_CHAIN_MAX, NULL, NULL), PPN_CHECK_OK);
+	assert_check(ppn_trust_chain(&trust, chain_bytes(c), PPN_CHAIN_MAX, NULL, NULL),
+		     PPN_CHECK_OK);
 	assert_check(ppn_trust_chain(&trust, chain_bytes(c), PPN_CHAIN_MAX - 1, NULL, NULL),
 		     PPN_CHECK_LONG);
 	chain_add(c, &same, PPN_CHAIN_MAX);
@@ -373,10 +400,12 @@ static void chain_pin(void **state)
 
 static void chain_never_goes_back(void **state)
 {
-	struct step fork[STEPS_MAX] = { { "abc", "ab", NULL }, { "abe", "ab", NULL }, { "abe", "ab", NULL } };
+	struct step fork[STEPS_MAX] = { { "abc", "ab", NULL },
+					{ "abe", "ab", NULL },
+					{ "abe", "ab", NULL } };
 	struct step more_sigs[STEPS_MAX] = { { "abc", "ab", NULL }, { "abd", "abd", NULL } };
-	struct chain *c = chain_of(good_steps), *two = chain_of(good_steps), *other = chain_of(fork),
-		     *signed_more = chain_of(more_sigs);
+	struct chain *c = chain_of(good_steps), *two = chain_of(good_steps),
+		     *other = chain_of(fork), *signed_more = chain_of(more_sigs);
 	struct ppn_trust known, longer, trust;
 
 	(void)state;
@@ -386,10 +415,12 @@ static void chain_never_goes_back(void **state)
 	assert_check(ppn_trust_chain(&longer, chain_bytes(c), 3, known.pin, &known), PPN_CHECK_OK);
 	assert_check(ppn_trust_chain(&trust, chain_bytes(c), 3, NULL, &longer), PPN_CHECK_OK);
 	assert_check(ppn_trust_chain(&trust, chain_bytes(two), 2, NULL, &longer), PPN_CHECK_OLD);
-	assert_check(ppn_trust_chain(&trust, chain_bytes(other), 3, NULL, &longer), PPN_CHECK_CHAIN);
+	assert_check(ppn_trust_chain(&trust, chain_bytes(other), 3, NULL, &longer),
+		     PPN_CHECK_CHAIN);
 	assert_check(ppn_trust_chain(&trust, chain_bytes(other), 3, NULL, &known), PPN_CHECK_CHAIN);
 	/* one more signature under the same document changes nothing */
-	assert_check(ppn_trust_chain(&trust, chain_bytes(signed_more), 2, NULL, &known), PPN_CHECK_OK);
+	assert_check(ppn_trust_chain(&trust, chain_bytes(signed_more), 2, NULL, &known),
+		     PPN_CHECK_OK);
 	/* another fleet */
 	free(other);
 	other = chain_of((struct step[STEPS_MAX]){ { "xyz", "xy", NULL } });
@@ -423,10 +454,12 @@ static void chain_higher_minor(void **state)
 	root_seed(seeds[1], 'b');
 	n = ppn_root_sign(object, sizeof(object), (struct ppn_bytes){ body, len }, root.fleet,
 			  (const uint8_t(*)[32])seeds, 2);
-	assert_check(ppn_trust_chain(&trust, (struct ppn_bytes){ object, (size_t)n }, 1, NULL, NULL),
+	assert_check(ppn_trust_chain(&trust, (struct ppn_bytes){ object, (size_t)n }, 1, NULL,
+				     NULL),
 		     PPN_CHECK_OK);
 	object[1] = 2;
-	assert_check(ppn_trust_chain(&trust, (struct ppn_bytes){ object, (size_t)n }, 1, NULL, NULL),
+	assert_check(ppn_trust_chain(&trust, (struct ppn_bytes){ object, (size_t)n }, 1, NULL,
+				     NULL),
 		     PPN_CHECK_MAJOR);
 }
 
@@ -489,7 +522,8 @@ static void cert_form(void **state)
 		{ 5, 6, 1, 1, "two words", false },
 		{ 5, 6, 1, 1, "esc\033[2J", false },
 		{ 5, 6, 1, 1, "umlaut\303\244", false },
-		{ 5, 6, 1, 1, "123456789012345678901234567890123456789012345678901234567890123", true },
+		{ 5, 6, 1, 1, "123456789012345678901234567890123456789012345678901234567890123",
+		  true },
 	};
 	uint8_t body[256];
 
@@ -547,14 +581,15 @@ static void cert_name_on_the_wire(void **state)
 		memset(name, 0, PPN_NAME_LEN);
 		name[0] = rows[i].len;
 		memcpy(name + 1, rows[i].bytes, strlen(rows[i].bytes));
-		assert_check(ppn_object_take(&in, PPN_OBJECT_CERT, PPN_CERT_MAX, &view), PPN_CHECK_OK);
+		assert_check(ppn_object_take(&in, PPN_OBJECT_CERT, PPN_CERT_MAX, &view),
+			     PPN_CHECK_OK);
 		assert_check(ppn_cert_read(&view, &cert), rows[i].check);
 	}
 }
 
 /* Checks this certificate, signed by this root, in a fleet of the roots a, b, c, e (quarters 0..3). */
-static enum ppn_check judge(const struct ppn_cert *cert, char signer, uint32_t rights, uint64_t floor,
-			    uint64_t now)
+static enum ppn_check judge(const struct ppn_cert *cert, char signer, uint32_t rights,
+			    uint64_t floor, uint64_t now)
 {
 	struct ppn_root root = root_of(0, "abce", NULL, NULL);
 	struct ppn_trust trust = { .newest = root, .floor = floor };
@@ -638,7 +673,8 @@ static void cert_rights(void **state)
 	assert_check(judge(&cert, 'a', PPN_RIGHT_CLAIM, 0, NOW), PPN_CHECK_OK);
 	assert_check(judge(&cert, 'a', PPN_RIGHT_CLAIM | PPN_RIGHT_SEND, 0, NOW), PPN_CHECK_OK);
 	assert_check(judge(&cert, 'a', PPN_RIGHT_ROSTER, 0, NOW), PPN_CHECK_RIGHT);
-	assert_check(judge(&cert, 'a', PPN_RIGHT_CLAIM | PPN_RIGHT_ROSTER, 0, NOW), PPN_CHECK_RIGHT);
+	assert_check(judge(&cert, 'a', PPN_RIGHT_CLAIM | PPN_RIGHT_ROSTER, 0, NOW),
+		     PPN_CHECK_RIGHT);
 	cert.rights = 0;
 	assert_check(judge(&cert, 'a', PPN_RIGHT_DISCHARGE, 0, NOW), PPN_CHECK_RIGHT);
 }
@@ -746,7 +782,8 @@ static void floor_of_a_new_generation(void **state)
 /* Certificates go with the root that signed them; its successor has its quarter. */
 static void cert_after_a_new_generation(void **state)
 {
-	struct chain *c = chain_of((struct step[STEPS_MAX]){ { "abc", "ab", NULL }, { "dbc", "bc", NULL } });
+	struct chain *c =
+		chain_of((struct step[STEPS_MAX]){ { "abc", "ab", NULL }, { "dbc", "bc", NULL } });
 	struct ppn_cert old = cert_of("seat", 'a', 1), new = cert_of("seat", 'd', 1);
 	uint8_t object[PPN_CERT_LEN];
 	struct ppn_trust trust;
@@ -769,6 +806,7 @@ int main(void)
 		cmocka_unit_test(root_form),
 		cmocka_unit_test(root_reader_refuses),
 		cmocka_unit_test(root_writers_refuse),
+		cmocka_unit_test(root_signature_count),
 		cmocka_unit_test(chain_quorum),
 		cmocka_unit_test(chain_result),
 		cmocka_unit_test(chain_hostile),

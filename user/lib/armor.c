@@ -94,5 +94,6 @@ enum ppn_check ppn_armor_read(const char *text, size_t len, const char *kind, ui
 	body_len = len - (size_t)(body - text);
 	if (count_symbols(body, body_len) * 3 / 4 > max)
 		return PPN_CHECK_LONG;
-	return ppn_unbase64(ret_bytes, max, ret_len, body, body_len) < 0 ? PPN_CHECK_FORM : PPN_CHECK_OK;
+	return ppn_unbase64(ret_bytes, max, ret_len, body, body_len) < 0 ? PPN_CHECK_FORM :
+									   PPN_CHECK_OK;
 }

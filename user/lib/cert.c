@@ -95,16 +95,13 @@ ssize_t ppn_cert_write(uint8_t *ret_body, size_t max, const struct ppn_cert *cer
 	return sizeof(body);
 }
 
+/* 0 and 2^24 - 1 are nobody's: ppn_cert_read() has refused them. */
 static bool in_quarter(const struct ppn_cert *cert, uint8_t quarter)
 {
 	uint32_t low = (uint32_t)quarter << QUARTER_BITS;
-	uint32_t high = low + (1u << QUARTER_BITS) - 1;
 
-	if (low == 0)
-		low = 1;
-	if (high > PPN_NUMBER_MAX)
-		high = PPN_NUMBER_MAX;
-	return range_inside(cert->first_number, cert->number_count, low, high);
+	return range_inside(cert->first_number, cert->number_count, low,
+			    low + (1u << QUARTER_BITS) - 1);
 }
 
 static bool expired(uint64_t not_after, uint64_t floor, uint64_t now)

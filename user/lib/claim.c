@@ -12,7 +12,8 @@ static bool claim_good(const struct ppn_claim *claim)
 {
 	return claim->number >= 1 && claim->number <= PPN_NUMBER_MAX &&
 	       claim->posture > PPN_POSTURE_NONE && claim->posture < _PPN_POSTURE_MAX &&
-	       (claim->underlay < _PPN_UNDERLAY_MAX || claim->underlay == PPN_UNDERLAY_AS_CONFIGURED) &&
+	       (claim->underlay < _PPN_UNDERLAY_MAX ||
+		claim->underlay == PPN_UNDERLAY_AS_CONFIGURED) &&
 	       claim->roster_len >= 1 && claim->roster_len <= PPN_ROSTER_MAX;
 }
 
@@ -43,9 +44,9 @@ enum ppn_check ppn_claim_read(const struct ppn_object_view *view, struct ppn_cla
 {
 	struct ppn_claim_body body;
 	struct ppn_claim claim = { 0 };
-	enum ppn_check check = view->kind == PPN_OBJECT_CLAIM
-				       ? ppn_object_body(view, &body, sizeof(body))
-				       : PPN_CHECK_KIND;
+	enum ppn_check check = view->kind == PPN_OBJECT_CLAIM ?
+				       ppn_object_body(view, &body, sizeof(body)) :
+				       PPN_CHECK_KIND;
 
 	if (check != PPN_CHECK_OK)
 		return check;
@@ -127,14 +128,14 @@ ssize_t ppn_seat_write(uint8_t *ret_object, size_t max, const struct ppn_seat *s
 	return ppn_object_finish(ret_object, max, PPN_BYTES_OF(body), fleet, seed);
 }
 
-enum ppn_check ppn_seat_check(const struct ppn_object_view *view, const struct ppn_claim_facts *facts,
-			      struct ppn_seat *ret_seat)
+enum ppn_check ppn_seat_check(const struct ppn_object_view *view,
+			      const struct ppn_claim_facts *facts, struct ppn_seat *ret_seat)
 {
 	struct ppn_seat_body body;
 	struct bound_to to = { body.serial, body.identity, body.h, body.nonce, body.x, body.claim };
-	enum ppn_check check = view->kind == PPN_OBJECT_SEAT
-				       ? ppn_object_body(view, &body, sizeof(body))
-				       : PPN_CHECK_KIND;
+	enum ppn_check check = view->kind == PPN_OBJECT_SEAT ?
+				       ppn_object_body(view, &body, sizeof(body)) :
+				       PPN_CHECK_KIND;
 
 	if (check == PPN_CHECK_OK)
 		check = bound_check(view, &to, facts);
@@ -169,7 +170,8 @@ _Static_assert(sizeof(PPN_KDF_COMMAND) + PPN_HASH_LEN <= 64, "HKDF info fits");
 _Static_assert(sizeof(PPN_KDF_TELEMETRY) + PPN_HASH_LEN <= 64, "HKDF info fits");
 
 void ppn_pair_derive(struct ppn_pair_keys *ret_keys, const uint8_t nonce[static PPN_NONCE_LEN],
-		     const uint8_t shared[static 32], const uint8_t object_hash[static PPN_HASH_LEN])
+		     const uint8_t shared[static 32],
+		     const uint8_t object_hash[static PPN_HASH_LEN])
 {
 	uint8_t prk[32];
 

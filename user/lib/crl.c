@@ -105,7 +105,8 @@ ssize_t ppn_crl_write(uint8_t *ret_body, size_t max, const struct ppn_crl *crl)
 	return ppn_put_end(&w);
 }
 
-uint64_t ppn_trust_lowest(const struct ppn_trust *trust, const uint8_t key_id[static PPN_KEY_ID_LEN])
+uint64_t ppn_trust_lowest(const struct ppn_trust *trust,
+			  const uint8_t key_id[static PPN_KEY_ID_LEN])
 {
 	uint64_t lowest = 0;
 

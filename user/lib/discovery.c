@@ -106,7 +106,8 @@ enum ppn_check ppn_beacon_read(struct ppn_bytes packet, struct ppn_trust *trust,
 	if (check == PPN_CHECK_OK)
 		check = beacon_body(&view, &head, &beacon);
 	if (check == PPN_CHECK_OK)
-		check = ppn_cert_check(trust, &beacon.cert_view, &beacon.cert, PPN_RIGHT_CLAIM, now);
+		check = ppn_cert_check(trust, &beacon.cert_view, &beacon.cert, PPN_RIGHT_CLAIM,
+				       now);
 	if (check != PPN_CHECK_OK)
 		return check;
 	if (!ppn_object_verify(&view, trust->newest.fleet, beacon.cert.sign_key))
@@ -119,7 +120,8 @@ enum ppn_check ppn_beacon_read(struct ppn_bytes packet, struct ppn_trust *trust,
 }
 
 /* The certificate that these bytes are, if this seed is of its sign key. */
-static int own_cert(struct ppn_bytes bytes, const uint8_t seed[static 32], struct ppn_cert *ret_cert)
+static int own_cert(struct ppn_bytes bytes, const uint8_t seed[static 32],
+		    struct ppn_cert *ret_cert)
 {
 	struct ppn_object_view view;
 	uint8_t key[PPN_KEY_LEN];
@@ -152,7 +154,8 @@ ssize_t ppn_beacon_write(uint8_t *ret, size_t max, const struct ppn_trust *trust
 	body.generation = htobe32(trust->newest.generation);
 	body.list_number = htobe32(trust->n_crls > 0 ? trust->crl[0].number : 0);
 	body.lowest = htobe64(ppn_trust_lowest(trust, own.serial));
-	n = ppn_object_finish(object, sizeof(object), PPN_BYTES_OF(body), trust->newest.fleet, seed);
+	n = ppn_object_finish(object, sizeof(object), PPN_BYTES_OF(body), trust->newest.fleet,
+			      seed);
 	if (n < 0)
 		return n;
 	w.len = sizeof(head);
@@ -230,8 +233,8 @@ static enum ppn_check here_open(struct ppn_bytes packet, const uint8_t box_secre
 	box = ppn_take(&packet, HERE_BOX);
 	if (!box || be16toh(head.len) != PPN_HERE_LEN)
 		return box ? PPN_CHECK_FORM : PPN_CHECK_SHORT;
-	return ppn_box_open(ret_plain, box, HERE_BOX, box_secret) < 0 ? PPN_CHECK_SEALED
-								      : PPN_CHECK_OK;
+	return ppn_box_open(ret_plain, box, HERE_BOX, box_secret) < 0 ? PPN_CHECK_SEALED :
+									PPN_CHECK_OK;
 }
 
 static enum ppn_check here_body(const struct ppn_object_view *view, struct ppn_here *here)
@@ -289,7 +292,8 @@ void ppn_enrol_proof(uint8_t ret_proof[static PPN_HASH_LEN], const uint8_t key[s
 	ppn_hmac_sha256(ret_proof, key, 32, data, w.len);
 }
 
-enum ppn_check ppn_enrol_check(const uint8_t proof[static PPN_HASH_LEN], const uint8_t key[static 32],
+enum ppn_check ppn_enrol_check(const uint8_t proof[static PPN_HASH_LEN],
+			       const uint8_t key[static 32],
 			       const uint8_t identity[static PPN_KEY_LEN],
 			       const uint8_t nonce[static 32])
 {

@@ -99,8 +99,8 @@ enum ppn_check ppn_object_fixed(const struct ppn_object_view *view, void *ret_fi
 
 enum ppn_check ppn_object_tail(const struct ppn_object_view *view, struct ppn_bytes rest)
 {
-	return rest.len > 0 && view->minor <= objects[view->kind].minor ? PPN_CHECK_LONG
-									: PPN_CHECK_OK;
+	return rest.len > 0 && view->minor <= objects[view->kind].minor ? PPN_CHECK_LONG :
+									  PPN_CHECK_OK;
 }
 
 enum ppn_check ppn_object_body(const struct ppn_object_view *view, void *ret_body, size_t len)

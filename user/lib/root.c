@@ -124,7 +124,8 @@ static int compare_sigs(const void *a, const void *b)
 }
 
 ssize_t ppn_root_sign(uint8_t *ret_object, size_t max, struct ppn_bytes body,
-		      const uint8_t fleet[static PPN_HASH_LEN], const uint8_t (*seeds)[32], size_t n)
+		      const uint8_t fleet[static PPN_HASH_LEN], const uint8_t (*seeds)[32],
+		      size_t n)
 {
 	struct ppn_writer w = { .data = ret_object, .max = max };
 	struct ppn_root_sig sigs[PPN_ROOT_SIGS_MAX];

@@ -19,37 +19,37 @@
 #include <ppn/wire.h>
 
 /* X(ENUM, "words") */
-#define PPN_CHECKS(X)                                                                       \
-	X(OK, "ok")                                                                         \
-	X(SHORT, "cut short")                                                               \
-	X(LONG, "longer than it may be")                                                    \
-	X(KIND, "not the kind of object expected")                                          \
+#define PPN_CHECKS(X)                                                                      \
+	X(OK, "ok")                                                                        \
+	X(SHORT, "cut short")                                                              \
+	X(LONG, "longer than it may be")                                                   \
+	X(KIND, "not the kind of object expected")                                         \
 	X(MAJOR, "a newer major version than this program understands: upgrade this side") \
-	X(FORM, "malformed")                                                                \
-	X(FLEET, "of another fleet")                                                        \
-	X(SIGNATURE, "wrong signature")                                                     \
-	X(QUORUM, "not signed by more than half of the root keys")                          \
-	X(CHAIN, "root documents do not follow one another")                                \
-	X(PIN, "root chain does not start at the pinned document")                          \
-	X(OLD, "older than what is known")                                                  \
-	X(ROOT, "signed by no root key in force")                                           \
-	X(REVOKED, "certificate revoked")                                                   \
-	X(EXPIRED, "certificate expired")                                                   \
-	X(RIGHT, "certificate lacks the right")                                             \
-	X(RANGE, "number outside the certificate's range")                                  \
-	X(IDENTITY, "for another node, or from another node")                               \
-	X(HANDSHAKE, "bound to another handshake")                                          \
-	X(PRIOR, "names another prior claim than the one in force")                         \
-	X(POSTURE, "names another posture than the node's own")                             \
-	X(PROOF, "enrolment proof wrong")                                                   \
-	X(DUPLICATE, "two members share a number, name, identity, key or address")          \
-	X(SIGNER, "its signer is revoked or lacks the right")                               \
-	X(EPOCH, "epoch rises by more than it may")                                         \
-	X(HASH, "not what its hash says")                                                   \
-	X(ORDER, "out of order")                                                            \
+	X(FORM, "malformed")                                                               \
+	X(FLEET, "of another fleet")                                                       \
+	X(SIGNATURE, "wrong signature")                                                    \
+	X(QUORUM, "not signed by more than half of the root keys")                         \
+	X(CHAIN, "root documents do not follow one another")                               \
+	X(PIN, "root chain does not start at the pinned document")                         \
+	X(OLD, "older than what is known")                                                 \
+	X(ROOT, "signed by no root key in force")                                          \
+	X(REVOKED, "certificate revoked")                                                  \
+	X(EXPIRED, "certificate expired")                                                  \
+	X(RIGHT, "certificate lacks the right")                                            \
+	X(RANGE, "number outside the certificate's range")                                 \
+	X(IDENTITY, "for another node, or from another node")                              \
+	X(HANDSHAKE, "bound to another handshake")                                         \
+	X(PRIOR, "names another prior claim than the one in force")                        \
+	X(POSTURE, "names another posture than the node's own")                            \
+	X(PROOF, "enrolment proof wrong")                                                  \
+	X(DUPLICATE, "two members share a number, name, identity, key or address")         \
+	X(SIGNER, "its signer is revoked or lacks the right")                              \
+	X(EPOCH, "epoch rises by more than it may")                                        \
+	X(HASH, "not what its hash says")                                                  \
+	X(ORDER, "out of order")                                                           \
 	X(SEQUENCE, "not newer than the last one")                                         \
-	X(SEALED, "sealed to another key, or changed on the way")                           \
-	X(LISTS, "one root signed two revocation lists of one number: sign a higher one") \
+	X(SEALED, "sealed to another key, or changed on the way")                          \
+	X(LISTS, "one root signed two revocation lists of one number: sign a higher one")  \
 	X(UNREVOKED, "takes back what the same revocation list number revoked")
 
 enum ppn_check {
@@ -105,8 +105,8 @@ ssize_t ppn_object_finish(uint8_t *ret_object, size_t max, struct ppn_bytes body
 			  const uint8_t fleet[static PPN_HASH_LEN], const uint8_t seed[static 32]);
 /* Domain | fleet | body -> signature. 0, or -ENOMEM (a body of more than 2,000 bytes needs the heap). */
 int ppn_object_sign(uint8_t ret_sig[static PPN_SIG_LEN], enum ppn_object kind,
-		     const uint8_t fleet[static PPN_HASH_LEN], struct ppn_bytes body,
-		     const uint8_t seed[static 32]);
+		    const uint8_t fleet[static PPN_HASH_LEN], struct ppn_bytes body,
+		    const uint8_t seed[static 32]);
 /* False as well for a root document (see ppn_root_quorum) and without memory. */
 bool ppn_object_verify(const struct ppn_object_view *view, const uint8_t fleet[static PPN_HASH_LEN],
 		       const uint8_t key[static PPN_KEY_LEN]);
@@ -139,7 +139,8 @@ ssize_t ppn_root_write(uint8_t *ret_body, size_t max, struct ppn_root *root);
 /* Body + signatures of these seeds (any order, each a key of this document or its predecessor). -EINVAL:
  * none, more than PPN_ROOT_SIGS_MAX, or one twice. ret_object may be where the body is. */
 ssize_t ppn_root_sign(uint8_t *ret_object, size_t max, struct ppn_bytes body,
-		      const uint8_t fleet[static PPN_HASH_LEN], const uint8_t (*seeds)[32], size_t n);
+		      const uint8_t fleet[static PPN_HASH_LEN], const uint8_t (*seeds)[32],
+		      size_t n);
 
 struct ppn_crl {
 	uint8_t fleet[PPN_HASH_LEN], signer[PPN_KEY_ID_LEN];
@@ -221,20 +222,22 @@ enum ppn_check ppn_cert_check(struct ppn_trust *trust, const struct ppn_object_v
 bool ppn_trust_revoked(const struct ppn_trust *trust, const uint8_t serial[static PPN_SERIAL_LEN]);
 
 /* Lowest valid counter of this root's certificates; 0 when no list says. */
-uint64_t ppn_trust_lowest(const struct ppn_trust *trust, const uint8_t key_id[static PPN_KEY_ID_LEN]);
+uint64_t ppn_trust_lowest(const struct ppn_trust *trust,
+			  const uint8_t key_id[static PPN_KEY_ID_LEN]);
 
 /* struct ppn_credentials: what message 2 and every bundle start with. */
 struct ppn_credentials_view {
 	enum ppn_purpose purpose;
-	struct ppn_trust trust; /* the chain and lists it carries, walked; lists may be those of `known` */
+	struct ppn_trust trust; /* the chain and lists it carries, walked; the union with `known` */
 	struct ppn_object_view cert_view;
 	struct ppn_cert cert;
 	struct ppn_bytes raw; /* the credentials alone */
 };
 /* Form and chain: walks root documents against pin and known, takes the lists, reads the certificate and
  * checks it for `rights`. Advances *in past the credentials. known: may be NULL (the authority's own). */
-enum ppn_check ppn_credentials_take(struct ppn_bytes *in, const uint8_t *pin, const struct ppn_trust *known,
-				    uint32_t rights, uint64_t now, struct ppn_credentials_view *ret_view);
+enum ppn_check ppn_credentials_take(struct ppn_bytes *in, const uint8_t *pin,
+				    const struct ppn_trust *known, uint32_t rights, uint64_t now,
+				    struct ppn_credentials_view *ret_view);
 /* Chain and lists of `trust` (the union, where there is one), certificate. -EINVAL: trust has none. */
 ssize_t ppn_credentials_write(uint8_t *ret, size_t max, enum ppn_purpose purpose,
 			      const struct ppn_trust *trust, struct ppn_bytes cert);
@@ -255,11 +258,12 @@ struct ppn_beacon {
 enum ppn_check ppn_beacon_read(struct ppn_bytes packet, struct ppn_trust *trust, uint64_t now,
 			       struct ppn_beacon *ret_beacon);
 /* -EINVAL: cert is no certificate, or seed is not its sign key. */
-ssize_t ppn_beacon_write(uint8_t *ret, size_t max, const struct ppn_trust *trust, struct ppn_bytes cert,
-			 uint64_t time_ms, const uint8_t seed[static 32]);
+ssize_t ppn_beacon_write(uint8_t *ret, size_t max, const struct ppn_trust *trust,
+			 struct ppn_bytes cert, uint64_t time_ms, const uint8_t seed[static 32]);
 
 struct ppn_here {
-	uint8_t identity[PPN_KEY_LEN], beacon[PPN_HASH_LEN], batch[PPN_BATCH_LEN], proof[PPN_HASH_LEN];
+	uint8_t identity[PPN_KEY_LEN], beacon[PPN_HASH_LEN], batch[PPN_BATCH_LEN],
+		proof[PPN_HASH_LEN];
 	enum ppn_state state;
 	enum ppn_posture posture;
 	uint16_t claim_port;
@@ -276,8 +280,10 @@ enum ppn_check ppn_here_read(struct ppn_bytes packet, const uint8_t box_secret[s
 void ppn_enrol_proof(uint8_t ret_proof[static PPN_HASH_LEN], const uint8_t key[static 32],
 		     const uint8_t identity[static PPN_KEY_LEN], const uint8_t nonce[static 32]);
 /* OK or PROOF, in constant time. */
-enum ppn_check ppn_enrol_check(const uint8_t proof[static PPN_HASH_LEN], const uint8_t key[static 32],
-			       const uint8_t identity[static PPN_KEY_LEN], const uint8_t nonce[static 32]);
+enum ppn_check ppn_enrol_check(const uint8_t proof[static PPN_HASH_LEN],
+			       const uint8_t key[static 32],
+			       const uint8_t identity[static PPN_KEY_LEN],
+			       const uint8_t nonce[static 32]);
 
 /* ---- claim channel: node, claim, seat, accept ---- */
 
@@ -285,9 +291,9 @@ void ppn_prologue(uint8_t ret[static PPN_PROLOGUE_LEN], enum ppn_mode mode,
 		  const uint8_t fleet[static PPN_HASH_LEN]);
 
 struct ppn_node_proof { /* ppn.node.1 */
-	uint8_t identity[PPN_KEY_LEN], noise_key[PPN_KEY_LEN], rs[PPN_KEY_LEN], nonce[PPN_NONCE_LEN],
-		x[PPN_KEY_LEN], claim[PPN_HASH_LEN], ledger_hash[PPN_HASH_LEN], batch[PPN_BATCH_LEN],
-		proof[PPN_HASH_LEN];
+	uint8_t identity[PPN_KEY_LEN], noise_key[PPN_KEY_LEN], rs[PPN_KEY_LEN],
+		nonce[PPN_NONCE_LEN], x[PPN_KEY_LEN], claim[PPN_HASH_LEN],
+		ledger_hash[PPN_HASH_LEN], batch[PPN_BATCH_LEN], proof[PPN_HASH_LEN];
 	uint64_t ledger_size;
 	enum ppn_state state;
 	enum ppn_posture posture;
@@ -298,11 +304,13 @@ ssize_t ppn_node_write(uint8_t *ret_object, size_t max, const struct ppn_node_pr
  * and rs with our own. */
 enum ppn_check ppn_node_read(struct ppn_bytes object, const uint8_t fleet[static PPN_HASH_LEN],
 			     const uint8_t remote_noise[static PPN_KEY_LEN],
-			     const uint8_t own_noise[static PPN_KEY_LEN], struct ppn_node_proof *ret_node);
+			     const uint8_t own_noise[static PPN_KEY_LEN],
+			     struct ppn_node_proof *ret_node);
 
 struct ppn_claim {
-	uint8_t serial[PPN_SERIAL_LEN], identity[PPN_KEY_LEN], h[PPN_HASH_LEN], nonce[PPN_NONCE_LEN],
-		x[PPN_KEY_LEN], y[PPN_KEY_LEN], prior[PPN_HASH_LEN], roster_hash[PPN_HASH_LEN];
+	uint8_t serial[PPN_SERIAL_LEN], identity[PPN_KEY_LEN], h[PPN_HASH_LEN],
+		nonce[PPN_NONCE_LEN], x[PPN_KEY_LEN], y[PPN_KEY_LEN], prior[PPN_HASH_LEN],
+		roster_hash[PPN_HASH_LEN];
 	uint32_t number, roster_len;
 	enum ppn_posture posture;
 	uint8_t underlay;
@@ -313,7 +321,8 @@ enum ppn_check ppn_claim_read(const struct ppn_object_view *view, struct ppn_cla
 /* What a claim is compared with, all of it the monitor's own knowledge but h. */
 struct ppn_claim_facts {
 	const struct ppn_cert *cert; /* already checked for PPN_RIGHT_CLAIM */
-	const uint8_t *fleet, *identity, *h, *nonce, *x, *prior; /* prior: H(claim in force) or zeros */
+	const uint8_t *fleet, *identity, *h, *nonce, *x,
+		*prior; /* prior: H(claim in force) or zeros */
 	enum ppn_posture posture;
 	uint32_t number; /* this node's by the claim in force: may stay, whatever the range; 0: none */
 };
@@ -322,14 +331,14 @@ enum ppn_check ppn_claim_check(const struct ppn_object_view *view, const struct 
 			       const struct ppn_claim_facts *facts);
 
 struct ppn_seat {
-	uint8_t serial[PPN_SERIAL_LEN], identity[PPN_KEY_LEN], h[PPN_HASH_LEN], nonce[PPN_NONCE_LEN],
-		x[PPN_KEY_LEN], y[PPN_KEY_LEN], claim[PPN_HASH_LEN];
+	uint8_t serial[PPN_SERIAL_LEN], identity[PPN_KEY_LEN], h[PPN_HASH_LEN],
+		nonce[PPN_NONCE_LEN], x[PPN_KEY_LEN], y[PPN_KEY_LEN], claim[PPN_HASH_LEN];
 };
 ssize_t ppn_seat_write(uint8_t *ret_object, size_t max, const struct ppn_seat *seat,
 		       const uint8_t fleet[static PPN_HASH_LEN], const uint8_t seed[static 32]);
 /* cert already checked for PPN_RIGHT_SEND. */
-enum ppn_check ppn_seat_check(const struct ppn_object_view *view, const struct ppn_claim_facts *facts,
-			      struct ppn_seat *ret_seat);
+enum ppn_check ppn_seat_check(const struct ppn_object_view *view,
+			      const struct ppn_claim_facts *facts, struct ppn_seat *ret_seat);
 
 struct ppn_accept {
 	uint8_t claim[PPN_HASH_LEN], wg_key[PPN_KEY_LEN], ledger_hash[PPN_HASH_LEN];
@@ -339,7 +348,8 @@ ssize_t ppn_accept_write(uint8_t *ret_object, size_t max, const struct ppn_accep
 			 const uint8_t fleet[static PPN_HASH_LEN], const uint8_t seed[static 32]);
 enum ppn_check ppn_accept_read(struct ppn_bytes object, const uint8_t fleet[static PPN_HASH_LEN],
 			       const uint8_t identity[static PPN_KEY_LEN],
-			       const uint8_t claim[static PPN_HASH_LEN], struct ppn_accept *ret_accept);
+			       const uint8_t claim[static PPN_HASH_LEN],
+			       struct ppn_accept *ret_accept);
 
 /* Command and telemetry key of a pair: HKDF-Extract(nonce, shared), Expand(text | H(object)). shared is the
  * ticket's DH, made by the caller, who wipes it. */
@@ -347,20 +357,22 @@ struct ppn_pair_keys {
 	uint8_t command[PPN_SIP_KEY_LEN], telemetry[PPN_SIP_KEY_LEN];
 };
 void ppn_pair_derive(struct ppn_pair_keys *ret_keys, const uint8_t nonce[static PPN_NONCE_LEN],
-		     const uint8_t shared[static 32], const uint8_t object_hash[static PPN_HASH_LEN]);
+		     const uint8_t shared[static 32],
+		     const uint8_t object_hash[static PPN_HASH_LEN]);
 
 /* ---- frames and telemetry ---- */
 
-void ppn_frame_write(struct ppn_frame *ret_frame, uint8_t op, uint32_t target, uint8_t arg, uint32_t seq,
-		     const uint8_t key[static PPN_SIP_KEY_LEN]);
+void ppn_frame_write(struct ppn_frame *ret_frame, uint8_t op, uint32_t target, uint8_t arg,
+		     uint32_t seq, const uint8_t key[static PPN_SIP_KEY_LEN]);
 uint32_t ppn_frame_target(const struct ppn_frame *frame);
 uint32_t ppn_frame_seq(const struct ppn_frame *frame);
 
 /* Tag the struct (network order inside, filled by the caller). */
 void ppn_telemetry_seal(struct ppn_telemetry *t, const uint8_t key[static PPN_SIP_KEY_LEN]);
 /* Length, tag, ranges of enums, zero padding, number; counter above last (boots << 32 | n). */
-enum ppn_check ppn_telemetry_check(const void *packet, size_t len, const uint8_t key[static PPN_SIP_KEY_LEN],
-				   uint32_t number, uint64_t last, struct ppn_telemetry *ret_telemetry);
+enum ppn_check ppn_telemetry_check(const void *packet, size_t len,
+				   const uint8_t key[static PPN_SIP_KEY_LEN], uint32_t number,
+				   uint64_t last, struct ppn_telemetry *ret_telemetry);
 
 /* ---- files an operator carries ---- */
 
@@ -368,8 +380,8 @@ enum ppn_check ppn_telemetry_check(const void *packet, size_t len, const uint8_t
  * which max counts and the length written does not. Read: MAJOR when only the number of the kind differs;
  * ret_bytes may hold a part when it fails. -EINVAL: more than PPN_ARMOR_MAX of text. */
 ssize_t ppn_armor_write(char *ret_text, size_t max, const char *kind, struct ppn_bytes bytes);
-enum ppn_check ppn_armor_read(const char *text, size_t len, const char *kind, uint8_t *ret_bytes, size_t max,
-			      size_t *ret_len);
+enum ppn_check ppn_armor_read(const char *text, size_t len, const char *kind, uint8_t *ret_bytes,
+			      size_t max, size_t *ret_len);
 
 /* ---- addresses ---- */
 
