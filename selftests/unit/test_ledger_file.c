@@ -427,6 +427,12 @@ static void head_gone_or_odd(void **state)
 	assert_int_equal(start(dir, &n, why), -EBADMSG);
 	assert_string_equal(why, "head is not whole");
 	bad = whole;
+	memset(bad.head, 0, sizeof(bad.head));
+	bad.len = (ssize_t)entry_at(&whole, 1); /* as if it had just been begun */
+	store(dir, &bad);
+	assert_int_equal(start(dir, &n, why), -EBADMSG);
+	assert_string_equal(why, "head is not whole");
+	bad = whole;
 	bad.len = -1;
 	store(dir, &bad);
 	assert_int_equal(start(dir, &n, why), -EBADMSG);
