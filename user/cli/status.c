@@ -105,9 +105,12 @@ static void print_mesh(const json_t *status)
 		     *roster = json_object_get(status, "roster");
 	const char *why = cli_text(mesh, "why");
 
-	printf("mesh       %-16s %s%s%s, %lld peers\n", cli_text(mesh, "device"),
-	       json_is_true(json_object_get(mesh, "up")) ? "up" : "down", *why ? ": " : ", ",
-	       *why ? why : cli_text(mesh, "backend"), (long long)cli_number(mesh, "peers"));
+	printf("mesh       %-16s ", cli_text(mesh, "device"));
+	if (json_is_true(json_object_get(mesh, "up")))
+		printf("up, %s, %lld peers\n", cli_text(mesh, "backend"),
+		       (long long)cli_number(mesh, "peers"));
+	else
+		printf("down%s%s\n", *why ? ": " : "", why);
 	if (json_is_object(roster))
 		printf("roster     epoch %-10lld %lld members, this is number %lld\n",
 		       (long long)cli_number(roster, "epoch"),

@@ -14,7 +14,7 @@
 #include "host/log.h"
 #include "lib/crypto.h"
 
-#define MAGIC "ppn-bound-1\n"
+static const char magic[16] = "ppn-bound-1\n";
 #define BOUND "bound"
 #define BOUND_NEW "bound.new"
 #define ROSTER "roster"
@@ -62,7 +62,7 @@ static int read_bound(struct ppnd_bound *ret_bound, uint8_t ret_hash[static PPN_
 		return err == -ENOENT ? err : -EBADMSG;
 	if (len >= sizeof(file))
 		memcpy(&file, data, sizeof(file));
-	if (len < sizeof(file) || memcmp(file.magic, MAGIC, sizeof(file.magic)) != 0 ||
+	if (len < sizeof(file) || memcmp(file.magic, magic, sizeof(magic)) != 0 ||
 	    be32toh(file.claim_len) != len - sizeof(file) ||
 	    parse_claim((struct ppn_bytes){ data + sizeof(file), len - sizeof(file) }, ret_bound) !=
 		    PPN_CHECK_OK)
@@ -81,8 +81,9 @@ static int read_bound(struct ppnd_bound *ret_bound, uint8_t ret_hash[static PPN_
 static size_t write_bound(uint8_t ret_file[static BOUND_MAX], const struct ppnd_offer *offer,
 			  const uint8_t previous[static PPN_HASH_LEN])
 {
-	struct bound_file file = { .magic = MAGIC, .may_send = offer->bound.may_send };
+	struct bound_file file = { .may_send = offer->bound.may_send };
 
+	memcpy(file.magic, magic, sizeof(magic));
 	file.claim_len = htobe32(offer->object.len);
 	memcpy(file.previous, previous, sizeof(file.previous));
 	memcpy(file.seat_key, offer->bound.seat_key, sizeof(file.seat_key));

@@ -109,7 +109,7 @@ static int act_mesh_join(const struct run *run)
 static int act_set_peers(const struct run *run)
 {
 	ppnd_mesh_peers(run->ppnd);
-	ppnd_slots_open(run->ppnd); /* revoked seats lose theirs with their peer */
+	ppnd_slots_drop(run->ppnd); /* a revoked seat loses its slot with its peer */
 	ppnd_slots_addresses(run->ppnd);
 	return 0;
 }
@@ -257,6 +257,8 @@ int ppnd_genesis_start(struct ppnd *ppnd)
 	err = happen(ppnd, PPN_EVENT_START, NULL);
 	if (err)
 		return err;
+	/* First what the kernel has told, with number and seat; then what got lost on the way. */
+	(void)ppn_datapath_consume(ppnd->dp);
 	if (!ppnd->state.damaged)
 		ppnd_command_reconcile(ppnd);
 	return happen(ppnd, PPN_EVENT_DATAPATH_READY, NULL);

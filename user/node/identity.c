@@ -7,7 +7,7 @@
 #include "host/file.h"
 #include "lib/crypto.h"
 
-#define MAGIC "ppn-identity-1\n"
+static const char magic[16] = "ppn-identity-1\n";
 
 struct identity_file {
 	char magic[16];
@@ -47,7 +47,7 @@ int ppnd_identity_read(struct ppnd_identity *ret_identity, int dir, const char *
 	if (err)
 		return err;
 	ppn_hash(digest, &file, offsetof(struct identity_file, digest));
-	if (memcmp(file.magic, MAGIC, sizeof(file.magic)) != 0 ||
+	if (memcmp(file.magic, magic, sizeof(magic)) != 0 ||
 	    !ppn_equal(digest, file.digest, sizeof(digest))) {
 		err = -EBADMSG;
 	} else {
@@ -62,9 +62,10 @@ int ppnd_identity_read(struct ppnd_identity *ret_identity, int dir, const char *
 
 int ppnd_identity_write(const struct ppnd_identity *identity, int dir, const char *name)
 {
-	struct identity_file file = { .magic = MAGIC };
+	struct identity_file file = { 0 };
 	int err;
 
+	memcpy(file.magic, magic, sizeof(magic));
 	memcpy(file.sign_seed, identity->sign_seed, sizeof(file.sign_seed));
 	memcpy(file.noise_secret, identity->noise_secret, sizeof(file.noise_secret));
 	memcpy(file.wg_secret, identity->wg_secret, sizeof(file.wg_secret));

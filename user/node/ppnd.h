@@ -156,6 +156,7 @@ int ppnd_slots_start(
 int ppnd_slots_prepare(struct ppnd *ppnd, const struct ppn_pair_keys *keys, bool seat,
 		       const uint8_t serial[static PPN_SERIAL_LEN],
 		       const uint8_t seat_key[static PPN_KEY_LEN]);
+void ppnd_slots_drop(struct ppnd *ppnd); /* closes those of pairs no longer in force: revoked */
 void ppnd_slots_open(struct ppnd *ppnd); /* of every pair in force; closes the others */
 void ppnd_slots_close(struct ppnd *ppnd);
 void ppnd_slots_addresses(struct ppnd *ppnd); /* seats by the roster */

@@ -334,7 +334,7 @@ static int open_slot(struct ppnd *ppnd, uint32_t i, const struct seat_row *row)
 	return write_slot(ppnd, i);
 }
 
-void ppnd_slots_open(struct ppnd *ppnd)
+void ppnd_slots_drop(struct ppnd *ppnd)
 {
 	struct seat_row rows[PPN_SEATS_MAX];
 	size_t n = wanted(ppnd, rows);
@@ -342,6 +342,16 @@ void ppnd_slots_open(struct ppnd *ppnd)
 	for (uint32_t i = 0; i < PPN_SEATS_MAX; i++)
 		if (ppnd->slot[i].used && !is_wanted(&ppnd->slot[i], rows, n))
 			close_slot(ppnd, i);
+	ppn_wipe(rows, sizeof(rows));
+}
+
+void ppnd_slots_open(struct ppnd *ppnd)
+{
+	struct seat_row rows[PPN_SEATS_MAX];
+	size_t n;
+
+	ppnd_slots_drop(ppnd);
+	n = wanted(ppnd, rows);
 	for (size_t r = 0; r < n; r++) {
 		uint32_t i = 0, have = 0;
 		int err;

@@ -11,7 +11,7 @@
 #include "host/file.h"
 #include "lib/crypto.h"
 
-#define MAGIC "ppn-trust-1\n"
+static const char magic[16] = "ppn-trust-1\n";
 
 struct trust_file { /* then chain, lists */
 	char magic[16];
@@ -128,7 +128,6 @@ int ppnd_trust_save(const struct ppnd_trust *trust, int dir)
 {
 	size_t chain = trust->now.chain.len, lists = lists_len(&trust->now);
 	struct trust_file head = {
-		.magic = MAGIC,
 		.floor = htobe64(trust->now.floor),
 		.chain_len = htobe32(chain),
 		.lists_len = htobe32(lists),
@@ -140,6 +139,7 @@ int ppnd_trust_save(const struct ppnd_trust *trust, int dir)
 
 	if (!bytes || !file)
 		return -ENOMEM;
+	memcpy(head.magic, magic, sizeof(magic));
 	memcpy(file, &head, sizeof(head));
 	memcpy(file + sizeof(head), bytes, chain + lists);
 	return ppn_file_write(dir, PPND_TRUST_FILE, 0600, file, sizeof(head) + chain + lists);
@@ -166,7 +166,7 @@ int ppnd_trust_load(struct ppnd_trust *trust, int dir, char ret_why[static 160])
 		return complain(ret_why, "cut short");
 	memcpy(&head, file, sizeof(head));
 	rest = len - sizeof(head);
-	if (memcmp(head.magic, MAGIC, sizeof(head.magic)) != 0 || be32toh(head.chain_len) > rest ||
+	if (memcmp(head.magic, magic, sizeof(magic)) != 0 || be32toh(head.chain_len) > rest ||
 	    be32toh(head.lists_len) != rest - be32toh(head.chain_len))
 		return complain(ret_why, "malformed");
 	bytes = malloc(rest + 1);
