@@ -253,7 +253,7 @@ test_programs := $(unit_tests) $(unit_helpers) $(bpf_tests) $(tier_programs)
 
 TIERS := unit bpf net
 .PHONY: all bpf san tests fuzzers demo test $(TIERS:%=test-%) test-vm vm-matrix fuzz bench soak \
-	check setup install uninstall clean help FORCE
+	check format bpf-flags setup install uninstall clean help FORCE
 
 all: bpf $(programs:%=$(O)/%)
 bpf: $(skeletons)
@@ -300,15 +300,24 @@ bench: all tests
 check:
 	@selftests/run check
 
+format:
+	git ls-files -z '*.c' '*.h' | xargs -0r clang-format -i
+
+# For scripts/check.sh.
+bpf-flags:
+	@echo $(BPF_CFLAGS)
+
 # For clang-tidy, cppcheck and editors (clangd --compile-commands-dir=build).
 COMPILE_COMMANDS = jq -R --arg dir '$(CURDIR)' --arg cmd "$$CMD" \
 	'{directory: $$dir, file: ., command: ($$cmd + " -c " + .)}'
 $(O)/compile_commands.json: export USER_CMD = clang $(USER_CPPFLAGS) $(PPN_VERSION_DEFS) $(TEST_CPPFLAGS) \
 	-I$(O)/bpf $(tier_dirs:%=-I$(O)/%) $(filter-out -MMD -MP,$(USER_CFLAGS)) $(PLAIN_CFLAGS)
+$(O)/compile_commands.json: export FUZZ_CMD = $(USER_CMD) -Wno-missing-prototypes
 $(O)/compile_commands.json: export BPF_CMD = clang $(BPF_CFLAGS)
 $(O)/compile_commands.json: $(skeletons) $(tier_skeletons) FORCE
 	@mkdir -p $(@D)
-	@{ CMD="$$USER_CMD"; printf '%s\n' $(user_src) $(unit_src) $(tier_src) $(fuzz_src) | sed '/^$$/d' | $(COMPILE_COMMANDS); \
+	@{ CMD="$$USER_CMD"; printf '%s\n' $(user_src) $(unit_src) $(tier_src) | sed '/^$$/d' | $(COMPILE_COMMANDS); \
+	   CMD="$$FUZZ_CMD"; printf '%s\n' $(fuzz_src) | sed '/^$$/d' | $(COMPILE_COMMANDS); \
 	   CMD="$$BPF_CMD"; printf '%s\n' $(bpf_src) $(tier_bpf_src) | sed '/^$$/d' | $(COMPILE_COMMANDS); } | jq -s . > $@
 
 # ---- install ------------------------------------------------------------------------------
@@ -360,6 +369,7 @@ help:
 #> make demo            the whole story on this machine (root; installs Debian packages it needs)
 #> make test            everything below but vm-matrix, soak and bench; ends with one count line
 #> make check           format, clang-tidy, cppcheck, shellcheck, headers, house rules (TIDY=changed: faster)
+#> make format          clang-format over all sources
 #> make test-unit       sanitized unit tests; also test-bpf, test-net (root); TESTS='glob' selects
 #> make test-net SAN=1  the same with the programs built with ASan and UBSan
 #> make fuzz            each fuzz target for FUZZ_SECONDS=60

@@ -13,7 +13,6 @@ set -euo pipefail
 cache=${PPN_VM_CACHE:-${HOME:-/root}/.cache/ppn-vm}
 
 mirror() {
-	# shellcheck disable=SC2016 # apt's own variable
 	apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' |
 		grep -v -e security -e updates | head -n 1
 }
