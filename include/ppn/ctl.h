@@ -57,6 +57,7 @@ enum ppn_seal_mode {
 	X(SEAL, "seal", 1)        \
 	X(UNSEAL, "unseal", 1)    \
 	X(SEAT, "seat", 1)        \
+	X(LEDGER, "ledger", 0)    \
 	X(VERSION, "version", 0)
 
 /* Verbs of the ppn-admin service, all uid 0 or the service's own uid. */

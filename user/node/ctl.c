@@ -7,6 +7,7 @@
 #include <sys/queue.h>
 
 #include "host/log.h"
+#include "lib/crypto.h"
 #include "node/ppnd.h"
 
 enum {
@@ -16,6 +17,7 @@ enum {
 	SEAT_FOR_MAX_S = 3600,
 	PEERS_A_PACKET = 64,
 	GOODBYE_MS = 200, /* for the answer of `unseal` to be fetched */
+	LEDGER_A_PACKET = 32768, /* bytes, which base64 makes a third longer */
 };
 
 struct waiter {
@@ -253,6 +255,33 @@ static void verb_seat(struct ppnd *ppnd, struct ppn_ctl_call *call, json_t *requ
 	json_decref(status);
 }
 
+/* A part of a ledger that is in memory alone; one on disk is read from there. */
+static void verb_ledger(struct ppnd *ppnd, struct ppn_ctl_call *call, json_t *request, uid_t uid)
+{
+	static char text[4 * (LEDGER_A_PACKET / 3 + 1) + 1];
+	const struct ppnd_state *state = &ppnd->state;
+	json_int_t from = json_integer_value(json_object_get(request, "from"));
+	char fleet[2 * PPN_HASH_LEN + 1];
+	struct ppn_bytes all;
+	size_t len;
+
+	(void)uid;
+	if (state->dir >= 0 || !state->has_ledger) {
+		ppn_ctl_error(call, PPN_EXIT_FAILURE, "this node has no ledger in memory");
+		return;
+	}
+	all = ppn_ledger_bytes(&state->ledger);
+	if (from < 0 || (size_t)from > all.len) {
+		ppn_ctl_error(call, PPN_EXIT_USAGE, "ledger wants from, 0 to %zu", all.len);
+		return;
+	}
+	len = all.len - (size_t)from < LEDGER_A_PACKET ? all.len - (size_t)from : LEDGER_A_PACKET;
+	ppn_base64(text, sizeof(text), all.data + from, len);
+	ppn_ctl_answer(call, PPN_EXIT_OK,
+		       json_pack("{s:I, s:s, s:s}", "total", (json_int_t)all.len, "fleet",
+				 ppn_hex(fleet, state->fleet, PPN_HASH_LEN), "data", text));
+}
+
 static const struct verb {
 	const char *text;
 	bool root_only;
@@ -264,6 +293,7 @@ static const struct verb {
 #define RUN_SEAL verb_seal
 #define RUN_UNSEAL verb_unseal
 #define RUN_SEAT verb_seat
+#define RUN_LEDGER verb_ledger
 #define RUN_VERSION verb_version
 #define X(name, text, root) { text, root, RUN_##name },
 	PPN_CTL_VERBS(X)
