@@ -121,41 +121,65 @@ static __always_inline int hand_up(__u32 index, const struct ppn_slot *slot,
 	return PPN_REASON_FRAME_ABOVE;
 }
 
+struct attempt {
+	__u32 index, generation, floor, seq;
+	_Bool state, here, isolate;
+};
+
+/* A function of its own: inlined twice, 6.1 loses track of whether there is an event. */
+static __noinline int take(struct ppn_command *c, const struct attempt *a)
+{
+	struct ppn_window *w = &c->window[a->index & (PPN_SEATS_MAX - 1)];
+	const __u32 generation = a->generation, floor = a->floor, seq = a->seq;
+	const _Bool state = a->state, here = a->here, isolate = a->isolate;
+	int reason;
+
+	bpf_spin_lock(&c->lock);
+	reason = take_seq(w, generation, floor, seq, state);
+	if (!reason && here)
+		c->isolated = isolate;
+	bpf_spin_unlock(&c->lock);
+	return reason;
+}
+
 /* The event's room comes first: a number is taken only when its frame reaches ppnd, or acts here. */
 static __always_inline int act(__u32 index, const struct ppn_slot *slot,
 			       const struct ppn_frame *frame)
 {
 	const __u64 op = PPN_OP_BIT(frame->op & 63);
-	const _Bool here = ops_kernel & op, state = ops_state & op;
-	const _Bool isolate = frame->op == PPN_OP_ISOLATE;
-	const __u32 seq = load24(frame->seq), generation = slot->generation, floor = slot->floor;
+	const struct attempt attempt = {
+		.index = index,
+		.generation = slot->generation,
+		.floor = slot->floor,
+		.seq = load24(frame->seq),
+		.state = ops_state & op,
+		.here = ops_kernel & op,
+		.isolate = frame->op == PPN_OP_ISOLATE,
+	};
+	const int taken = attempt.here ? PPN_REASON_FRAME_ACTED : PPN_REASON_FRAME_TAKEN;
 	struct ppn_frame_event *event;
 	struct ppn_command *c;
 	__u32 zero = 0;
-	int reason;
+	int refused;
 
 	c = bpf_map_lookup_elem(&command, &zero);
 	if (!c)
 		return PPN_REASON_NONE;
 	event = bpf_ringbuf_reserve(&frames, sizeof(*event), 0);
-	if (!event && !here)
-		return PPN_REASON_FRAME_LOST;
-	bpf_spin_lock(&c->lock);
-	reason = take_seq(&c->window[index & (PPN_SEATS_MAX - 1)], generation, floor, seq, state);
-	if (!reason && here)
-		c->isolated = isolate;
-	bpf_spin_unlock(&c->lock);
-	if (!reason)
-		reason = here ? PPN_REASON_FRAME_ACTED : PPN_REASON_FRAME_TAKEN;
-	if (!event)
-		return reason;
-	if (reason != PPN_REASON_FRAME_ACTED && reason != PPN_REASON_FRAME_TAKEN) {
-		bpf_ringbuf_discard(event, 0);
-		return reason;
+	if (!event) {
+		if (!attempt.here)
+			return PPN_REASON_FRAME_LOST;
+		refused = take(c, &attempt);
+		return refused ? refused : taken;
 	}
-	fill_event(event, here ? PPN_FRAME_ACTED : PPN_FRAME_ADMITTED, index, slot, frame);
+	refused = take(c, &attempt);
+	if (refused) {
+		bpf_ringbuf_discard(event, 0);
+		return refused;
+	}
+	fill_event(event, attempt.here ? PPN_FRAME_ACTED : PPN_FRAME_ADMITTED, index, slot, frame);
 	bpf_ringbuf_submit(event, 0);
-	return reason;
+	return taken;
 }
 PPN_STATIC_ASSERT((PPN_SEATS_MAX & (PPN_SEATS_MAX - 1)) == 0, "a mask bounds the slot");
 

@@ -66,7 +66,7 @@ static bool locked_down(void)
 
 const char *dp_refused(int err)
 {
-	if (err == -EPERM || err == -EACCES) {
+	if (err == -EPERM) {
 		if (locked_down())
 			return "kernel lockdown (confidentiality) forbids BPF";
 		return geteuid() ? "needs root (CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON)" :
