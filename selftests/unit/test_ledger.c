@@ -138,6 +138,10 @@ static void wrong_in_one_way(void **state)
 	other = first;
 	assert_check(ppn_ledger_next(&in, &other, fleet, stranger, &entry), PPN_CHECK_SIGNATURE);
 	assert_check(ppn_ledger_next(&in, &other, other_fleet, key, &entry), PPN_CHECK_SIGNATURE);
+	/* a byte in the frame that no hash covers */
+	memcpy(bytes, &(__be32){ htobe32((uint32_t)in.len - 4 + 1) }, 4);
+	in.len++;
+	assert_check(ppn_ledger_next(&in, &other, fleet, key, &entry), PPN_CHECK_FORM);
 	memcpy(bytes, &(__be32){ htobe32(20) }, 4);
 	assert_check(ppn_ledger_next(&in, &other, fleet, key, &entry), PPN_CHECK_FORM);
 	memcpy(bytes, &(__be32){ htobe32(PPN_LEDGER_ENTRY_MAX) }, 4);
