@@ -31,6 +31,8 @@ row() {
 median() { sort -g | awk '{ v[NR] = $1 } END { if (NR) printf "%.2f\n", v[int((NR + 1) / 2)] }'; }
 ratio() { awk -v a="${1:-0}" -v b="${2:-0}" 'BEGIN { if (a > 0 && b > 0) printf "%.2f\n", a / b }'; }
 now_ns() { date +%s%N; }
+# From start to end, in nanoseconds: milliseconds with two digits.
+hundredths() { awk -v ns="$(($2 - $1))" 'BEGIN { printf "%.2f\n", ns / 1000000 }'; }
 
 # ---- the drop rate ------------------------------------------------------------------------
 
@@ -94,7 +96,8 @@ make_desk() {
 	admin unlock --passphrase-file "$DESK/passphrase"
 }
 
-# One node, held, then claimed: milliseconds from the command to the first echo over the mesh.
+# One node, held, then claimed: $TOOK milliseconds from the command to the first echo over the mesh. Not in a
+# subshell: the node must stay known to this one.
 claim_once() { # NODE NUMBER
 	local node=$1 address start end
 	node_add "$node"
@@ -110,7 +113,7 @@ claim_once() { # NODE NUMBER
 	admin claim "10.9.0.$2" >&2
 	address=$(node_exec "$node" ppn status --json | jq -r .mesh.address)
 	end=$(node_exec desk first_ping "$address" 5000)
-	echo $(((end - start) / 10000)) | awk '{ printf "%.2f\n", $1 / 100 }'
+	TOOK=$(hundredths "$start" "$end")
 }
 
 wg_keys() { # NODE: its public key; the private one in NODE/key
@@ -138,7 +141,7 @@ bare_once() { # PUBLIC-KEY-A PUBLIC-KEY-B
 	node_exec bare2 wg set wg0 peer "$1" allowed-ips fd99::1/128 endpoint 10.9.0.201:51820
 	node_exec bare1 wg set wg0 peer "$2" allowed-ips fd99::2/128 endpoint 10.9.0.202:51820
 	end=$(node_exec bare1 first_ping fd99::2 5000)
-	echo $(((end - start) / 10000)) | awk '{ printf "%.2f\n", $1 / 100 }'
+	TOOK=$(hundredths "$start" "$end")
 }
 
 bench_claim() {
@@ -150,8 +153,10 @@ bench_claim() {
 	make_bare bare1 10.9.0.201 fd99::1
 	make_bare bare2 10.9.0.202 fd99::2
 	for ((i = 0; i < CLAIMS; i++)); do
-		bare+=$(bare_once "$a" "$b")$'\n'
-		claimed+=$(claim_once "node$i" $((10 + i)) 2>>"$WORLD/claims.log")$'\n'
+		bare_once "$a" "$b"
+		bare+=$TOOK$'\n'
+		claim_once "node$i" $((10 + i)) 2>>"$WORLD/claims.log"
+		claimed+=$TOOK$'\n'
 	done
 	claimed=$(grep . <<<"$claimed" | median)
 	bare=$(grep . <<<"$bare" | median)
