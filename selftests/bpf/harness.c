@@ -140,6 +140,16 @@ void harness_close(struct harness *h)
 
 /* -- state -- */
 
+static void close_ports(struct harness *h)
+{
+	const int fd = bpf_map__fd(h->seal->maps.open_ports);
+	struct ppn_port_key key;
+
+	while (!bpf_map_get_next_key(fd, NULL, &key))
+		if (bpf_map_delete_elem(fd, &key))
+			bail_out("open_ports");
+}
+
 void harness_policy(struct harness *h, enum ppn_column column, uint32_t flags)
 {
 	const uint32_t generation = PPN_POLICY_GENERATION(h->policy->word) + 1;
@@ -148,6 +158,7 @@ void harness_policy(struct harness *h, enum ppn_column column, uint32_t flags)
 	h->table.claim_port = htons(HARNESS_CLAIM);
 	h->table.wg_port = htons(HARNESS_WG);
 	h->table.discovery_port = htons(HARNESS_DISCOVERY);
+	close_ports(h);
 	h->policy->table[generation & 1] = h->table;
 	__atomic_store_n(&h->policy->word, PPN_POLICY_WORD(column, flags, generation),
 			 __ATOMIC_RELEASE);
@@ -197,6 +208,8 @@ static void add_prefix(struct ppn_port_rule *rule, const char *text)
 	}
 	for (unsigned int bit = 0; bit < len; bit++)
 		mask[bit / 8] |= (uint8_t)(0x80 >> bit % 8);
+	for (int i = 0; i < 16; i++)
+		addr[i] &= mask[i];
 	rule->n++;
 }
 

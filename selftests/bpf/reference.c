@@ -1,0 +1,440 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include <string.h>
+#include "lib/crypto.h"
+#include "reference.h"
+
+struct datagram {
+	const struct reference_world *w;
+	unsigned int version;
+	unsigned int proto, hop_limit;
+	const uint8_t *source, *destination; /* 4 or 16 bytes */
+	const uint8_t *at; /* what follows the IP headers */
+	size_t len;
+	bool alert;
+};
+
+static struct reference_verdict drop(enum ppn_reason reason)
+{
+	return (struct reference_verdict){ false, reason };
+}
+
+static struct reference_verdict pass(enum ppn_reason reason)
+{
+	return (struct reference_verdict){ true, reason };
+}
+
+static unsigned int number16(const uint8_t *p)
+{
+	return p[0] * 256u + p[1];
+}
+
+static uint64_t number64(const uint8_t *p)
+{
+	uint64_t n = 0;
+
+	for (int i = 0; i < 8; i++)
+		n = n * 256 + p[i];
+	return n;
+}
+
+static bool bits_equal(const uint8_t *a, const uint8_t *b, unsigned int bits)
+{
+	for (unsigned int i = 0; i < bits; i++)
+		if ((a[i / 8] ^ b[i / 8]) & (0x80 >> i % 8))
+			return false;
+	return true;
+}
+
+static bool all_zero(const uint8_t *p, size_t len)
+{
+	while (len && !*p) {
+		p++;
+		len--;
+	}
+	return !len;
+}
+
+static bool link_local(const uint8_t *address)
+{
+	return address[0] == 0xfe && address[1] >= 0x80 && address[1] <= 0xbf;
+}
+
+static bool unspecified(const uint8_t *address)
+{
+	return all_zero(address, 16);
+}
+
+static bool in_fleet(const struct reference_world *w, const uint8_t *address)
+{
+	return w->fleet && !memcmp(address, w->fleet_prefix, sizeof(w->fleet_prefix));
+}
+
+static bool solicited_node(const uint8_t *address)
+{
+	static const uint8_t prefix[13] = { 0xff, 0x02, [11] = 1, [12] = 0xff };
+
+	return !memcmp(address, prefix, sizeof(prefix));
+}
+
+/* -- the row of open and rescue ports -- */
+
+static bool source_allowed(const struct reference_port *port, const struct datagram *d)
+{
+	for (unsigned int i = 0; i < port->n; i++)
+		if (port->prefix[i].v4 == (d->version == 4) &&
+		    bits_equal(port->prefix[i].addr, d->source, port->prefix[i].len))
+			return true;
+	return !port->n;
+}
+
+static struct reference_verdict opened(const struct datagram *d, unsigned int number)
+{
+	const struct reference_world *w = d->w;
+	const struct reference_port *port = NULL;
+
+	for (size_t i = 0; i < w->n_ports; i++)
+		if (w->port[i].proto == d->proto && w->port[i].port == number)
+			port = &w->port[i];
+	if (!port || w->column == PPN_COLUMN_BLIND)
+		return drop(PPN_REASON_PORT_SHUT);
+	if (!port->rescue && w->column == PPN_COLUMN_HOLDING)
+		return drop(PPN_REASON_PORT_SHUT);
+	if (!port->rescue && (w->column == PPN_COLUMN_ISOLATED || w->isolated))
+		return drop(PPN_REASON_ISOLATED);
+	if (!source_allowed(port, d))
+		return drop(PPN_REASON_PORT_SOURCE);
+	return pass(port->rescue ? PPN_REASON_PASS_RESCUE : PPN_REASON_PASS_OPEN);
+}
+
+/* -- discovery -- */
+
+static struct reference_verdict beacon(const struct datagram *d, const uint8_t *head, size_t len)
+{
+	const struct reference_world *w = d->w;
+	uint8_t tag[8];
+
+	if (len <= 48 || d->version != 6 || d->hop_limit != 255 || !link_local(d->source))
+		return drop(PPN_REASON_BEACON_BAD);
+	if (!w->pinned)
+		return drop(PPN_REASON_BEACON_NO_PIN);
+	ppn_siphash(tag, w->gate_key, head, 40);
+	if (memcmp(tag, head + 40, 8))
+		return drop(PPN_REASON_BEACON_BAD);
+	if (!memcmp(head + 8, w->floor_serial, 16) && number64(head + 24) <= w->floor_ms)
+		return drop(PPN_REASON_BEACON_OLD);
+	return drop(PPN_REASON_BEACON);
+}
+
+static struct reference_verdict discovery(const struct datagram *d, const uint8_t *head, size_t len)
+{
+	if (len < 8 || memcmp(head, "ppn1\x01", 5) || number16(head + 6) != len ||
+	    len > PPN_DISCOVERY_MAX)
+		return drop(PPN_REASON_BEACON_BAD);
+	if (head[5] == PPN_PACKET_KNOCK)
+		return drop(PPN_REASON_KNOCK);
+	if (head[5] == PPN_PACKET_BEACON)
+		return beacon(d, head, len);
+	if (head[5] != PPN_PACKET_HERE)
+		return drop(PPN_REASON_BEACON_BAD);
+	if (d->w->seat && d->w->column != PPN_COLUMN_BLIND && d->version == 6 &&
+	    link_local(d->source) && len == PPN_HERE_LEN)
+		return pass(PPN_REASON_PASS_HERE);
+	return drop(PPN_REASON_HERE);
+}
+
+/* -- DHCP -- */
+
+static struct reference_verdict dhcp4(const struct datagram *d, const uint8_t *m, size_t len)
+{
+	const struct reference_world *w = d->w;
+
+	if (w->underlay == PPN_UNDERLAY_DHCP && w->lease && len >= 240 && m[0] == 2 && m[1] == 1 &&
+	    m[2] == 6 && !memcmp(m + 4, w->lease_xid4, 4) && !memcmp(m + 28, w->lease_mac, 6) &&
+	    !memcmp(m + 236, "\x63\x82\x53\x63", 4))
+		return pass(PPN_REASON_PASS_DHCP);
+	return drop(PPN_REASON_DHCP);
+}
+
+static struct reference_verdict dhcp6(const struct datagram *d, const uint8_t *m, size_t len)
+{
+	const struct reference_world *w = d->w;
+
+	if (w->underlay == PPN_UNDERLAY_DHCP && w->lease && len >= 4 && (m[0] == 2 || m[0] == 7) &&
+	    !memcmp(m + 1, w->lease_xid6, 3) && link_local(d->source) &&
+	    !memcmp(d->destination, w->lease_source6, 16))
+		return pass(PPN_REASON_PASS_DHCP);
+	return drop(PPN_REASON_DHCP);
+}
+
+/* -- transports -- */
+
+static struct reference_verdict udp(const struct datagram *d)
+{
+	const struct reference_world *w = d->w;
+	unsigned int from, to;
+
+	if (d->len < 8 || number16(d->at + 4) != d->len)
+		return drop(PPN_REASON_L4_HEADER);
+	from = number16(d->at);
+	to = number16(d->at + 2);
+	if (!from || !to)
+		return drop(PPN_REASON_L4_HEADER);
+	if (to == w->wg_port)
+		return w->column == PPN_COLUMN_BOUND || w->column == PPN_COLUMN_ISOLATED ?
+			       pass(PPN_REASON_PASS_WG) :
+			       drop(PPN_REASON_WG_SHUT);
+	if (to == w->discovery_port)
+		return discovery(d, d->at + 8, d->len - 8);
+	if (d->version == 4 && from == 67 && to == 68)
+		return dhcp4(d, d->at + 8, d->len - 8);
+	if (d->version == 6 && from == 547 && to == 546)
+		return dhcp6(d, d->at + 8, d->len - 8);
+	return opened(d, to);
+}
+
+static struct reference_verdict tcp(const struct datagram *d)
+{
+	const struct reference_world *w = d->w;
+	bool syn;
+
+	if (d->len < 20 || d->at[12] >> 4 < 5 || (d->at[12] >> 4) * 4u > d->len ||
+	    !number16(d->at) || !number16(d->at + 2))
+		return drop(PPN_REASON_L4_HEADER);
+	if (number16(d->at + 2) != w->claim_port)
+		return opened(d, number16(d->at + 2));
+	/* SYN set, ACK, RST and FIN not. */
+	syn = (d->at[13] & 0x17) == 0x02;
+	if (!syn)
+		return drop(PPN_REASON_CLAIM_NO_SOCKET);
+	if (w->column == PPN_COLUMN_HOLDING && w->claim_open)
+		return pass(PPN_REASON_PASS_SYN);
+	return drop(PPN_REASON_CLAIM_SHUT);
+}
+
+/* RFC 4861: options from `from` on are whole, have a length, and are at most sixteen. */
+static bool options_sound(const struct datagram *d, size_t from, bool no_source_link)
+{
+	const uint8_t *end = d->at + d->len;
+	int n = 0;
+
+	for (const uint8_t *o = d->at + from; o < end; o += o[1] * 8) {
+		if (++n > 16 || end - o < 8 || !o[1] || o[1] * 8 > end - o)
+			return false;
+		if (no_source_link && o[0] == 1)
+			return false;
+	}
+	return true;
+}
+
+static bool neighbour_sound(const struct datagram *d)
+{
+	const bool solicits = d->at[0] == 135, probe = solicits && unspecified(d->source);
+
+	if (d->hop_limit != 255 || d->at[1] || d->len < 24 || d->at[8] == 0xff)
+		return false;
+	if (probe && !solicited_node(d->destination))
+		return false;
+	if (!solicits && d->destination[0] == 0xff && d->at[4] & 0x40)
+		return false;
+	return options_sound(d, 24, probe);
+}
+
+static struct reference_verdict mld(const struct datagram *d)
+{
+	const unsigned int type = d->at[0];
+	const bool sound = d->alert && d->hop_limit == 1 && d->len >= (type == 143 ? 8u : 24u) &&
+			   d->destination[0] == 0xff;
+
+	if (sound && (link_local(d->source) || (type != 130 && unspecified(d->source))))
+		return pass(PPN_REASON_PASS_MLD);
+	return drop(PPN_REASON_MLD_BAD);
+}
+
+static struct reference_verdict advertisement(const struct datagram *d)
+{
+	if (d->w->underlay != PPN_UNDERLAY_SLAAC)
+		return drop(PPN_REASON_RA);
+	if (d->hop_limit == 255 && !d->at[1] && d->len >= 16 && link_local(d->source) &&
+	    options_sound(d, 16, false))
+		return pass(PPN_REASON_PASS_RA);
+	return drop(PPN_REASON_ND_BAD);
+}
+
+static struct reference_verdict icmp6(const struct datagram *d)
+{
+	if (d->len < 8)
+		return drop(PPN_REASON_L4_HEADER);
+	switch (d->at[0]) {
+	case 130:
+	case 131:
+	case 132:
+	case 143:
+		return mld(d);
+	default:
+		if (d->alert)
+			return drop(PPN_REASON_EXTENSION);
+	}
+	switch (d->at[0]) {
+	case 133:
+		return drop(PPN_REASON_RA);
+	case 134:
+		return advertisement(d);
+	case 135:
+	case 136:
+		if (!neighbour_sound(d))
+			return drop(PPN_REASON_ND_BAD);
+		if (in_fleet(d->w, d->at + 8))
+			return drop(PPN_REASON_MESH_OUTSIDE);
+		return pass(PPN_REASON_PASS_ND);
+	default:
+		/* Packet too big among them: no connection that it could quote. */
+		return drop(PPN_REASON_ICMP);
+	}
+}
+
+/* -- IP -- */
+
+/* Whole options, no source route (131, 137). */
+static bool options4_sound(const uint8_t *o, size_t len)
+{
+	while (len && o[0]) {
+		size_t step = 1;
+
+		if (o[0] != 1) {
+			if (len < 2 || o[1] < 2 || o[1] > len || o[0] == 131 || o[0] == 137)
+				return false;
+			step = o[1];
+		}
+		o += step;
+		len -= step;
+	}
+	return true;
+}
+
+static struct reference_verdict ip4(struct datagram *d, const uint8_t *ip, size_t len)
+{
+	size_t header, total;
+
+	if (len < 20)
+		return drop(PPN_REASON_SHORT);
+	header = (ip[0] & 15) * 4u;
+	total = number16(ip + 2);
+	if (ip[0] >> 4 != 4 || header < 20 || total < header)
+		return drop(PPN_REASON_IP_HEADER);
+	if (total > len)
+		return drop(PPN_REASON_SHORT);
+	if ((ip[6] & 0x20) || (ip[6] & 0x1f) || ip[7])
+		return drop(PPN_REASON_FRAGMENT);
+	if (!options4_sound(ip + 20, header - 20))
+		return drop(PPN_REASON_IP_OPTION);
+	d->version = 4;
+	d->proto = ip[9];
+	d->source = ip + 12;
+	d->destination = ip + 16;
+	d->at = ip + header;
+	d->len = total - header;
+	if (d->proto == 6)
+		return tcp(d);
+	if (d->proto == 17)
+		return udp(d);
+	if (d->proto != 1)
+		return drop(PPN_REASON_PROTOCOL);
+	return drop(d->len < 8 ? PPN_REASON_L4_HEADER : PPN_REASON_ICMP);
+}
+
+/* The one hop-by-hop header there may be. */
+static struct reference_verdict alert6(struct datagram *d)
+{
+	static const uint8_t first[8] = { 58, 0, 5, 2, 0, 0, 1, 0 };
+	static const uint8_t last[8] = { 58, 0, 1, 0, 5, 2, 0, 0 };
+
+	if (d->len < 8)
+		return drop(PPN_REASON_SHORT);
+	if (memcmp(d->at, first, 8) && memcmp(d->at, last, 8))
+		return drop(PPN_REASON_EXTENSION);
+	d->alert = true;
+	d->proto = 58;
+	d->at += 8;
+	d->len -= 8;
+	return icmp6(d);
+}
+
+static struct reference_verdict ip6(struct datagram *d, const uint8_t *ip, size_t len)
+{
+	static const uint8_t extensions[] = { 43, 44, 50, 51, 59, 60, 135 };
+
+	if (len < 40)
+		return drop(PPN_REASON_SHORT);
+	if (ip[0] >> 4 != 6)
+		return drop(PPN_REASON_IP_HEADER);
+	d->len = number16(ip + 4);
+	if (d->len > len - 40)
+		return drop(PPN_REASON_SHORT);
+	d->version = 6;
+	d->proto = ip[6];
+	d->hop_limit = ip[7];
+	d->source = ip + 8;
+	d->destination = ip + 24;
+	d->at = ip + 40;
+	if (in_fleet(d->w, d->source) || in_fleet(d->w, d->destination))
+		return drop(PPN_REASON_MESH_OUTSIDE);
+	switch (d->proto) {
+	case 6:
+		return tcp(d);
+	case 17:
+		return udp(d);
+	case 58:
+		return icmp6(d);
+	case 0:
+		return alert6(d);
+	default:
+		return drop(memchr(extensions, (int)d->proto, sizeof(extensions)) ?
+				    PPN_REASON_EXTENSION :
+				    PPN_REASON_PROTOCOL);
+	}
+}
+
+/* -- the link -- */
+
+static struct reference_verdict arp(const uint8_t *m, size_t len)
+{
+	if (len < 28)
+		return drop(PPN_REASON_SHORT);
+	if (memcmp(m, "\x00\x01\x08\x00\x06\x04\x00", 7) || (m[7] != 1 && m[7] != 2))
+		return drop(PPN_REASON_ARP_BAD);
+	return pass(PPN_REASON_PASS_ARP);
+}
+
+static bool is_tag(const uint8_t *type)
+{
+	return number16(type) == 0x8100 || number16(type) == 0x88a8;
+}
+
+struct reference_verdict reference_seal(const struct reference_world *w, const uint8_t *frame,
+					size_t len)
+{
+	struct datagram d = { .w = w };
+	size_t at = 12;
+
+	/* Nothing that passes is shorter than Ethernet with two tags. */
+	if (len < 22)
+		return drop(PPN_REASON_SHORT);
+	for (int tags = 0; is_tag(frame + at); at += 4)
+		if (++tags > 2)
+			return drop(PPN_REASON_VLAN);
+	switch (number16(frame + at)) {
+	case 0x0800:
+		return ip4(&d, frame + at + 2, len - at - 2);
+	case 0x86dd:
+		return ip6(&d, frame + at + 2, len - at - 2);
+	case 0x0806:
+		return arp(frame + at + 2, len - at - 2);
+	case 0x8809:
+		return w->lacp && len > at + 2 && frame[at + 2] == 1 ? pass(PPN_REASON_PASS_LACP) :
+								       drop(PPN_REASON_ETHERTYPE);
+	case 0x888e:
+		return w->eapol ? pass(PPN_REASON_PASS_EAPOL) : drop(PPN_REASON_ETHERTYPE);
+	default:
+		return drop(PPN_REASON_ETHERTYPE);
+	}
+}

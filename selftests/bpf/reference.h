@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * DESIGN 6's table "traffic in" and PROTOCOL 3, 4, 9 in plain C, written from those texts and sharing no
+ * line with bpf/: what the seal says of a frame is compared with what this says. It knows no sockets and
+ * no rates: the kernel it stands for has no TCP connection, and limits are off.
+ */
+#ifndef PPN_SELFTESTS_REFERENCE_H
+#define PPN_SELFTESTS_REFERENCE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <ppn/maps.h>
+#include <ppn/reasons.h>
+
+enum { REFERENCE_PORTS = 8, REFERENCE_PREFIXES = 2 };
+
+struct reference_port {
+	uint8_t proto;
+	uint16_t port;
+	bool rescue;
+	unsigned int n; /* prefixes; 0: any source */
+	struct {
+		bool v4;
+		uint8_t addr[16]; /* IPv4: the first four */
+		unsigned int len;
+	} prefix[REFERENCE_PREFIXES];
+};
+
+struct reference_world {
+	enum ppn_column column;
+	bool isolated; /* by the kernel's command map */
+	bool seat, claim_open, pinned;
+	bool fleet; /* fleet_prefix is one */
+	uint8_t fleet_prefix[6];
+	uint8_t gate_key[16];
+	uint16_t claim_port, wg_port, discovery_port;
+	enum ppn_underlay underlay;
+	bool lacp, eapol;
+	bool lease; /* open now */
+	uint8_t lease_mac[6], lease_xid4[4], lease_xid6[3], lease_source6[16];
+	uint8_t floor_serial[16];
+	uint64_t floor_ms;
+	size_t n_ports;
+	struct reference_port port[REFERENCE_PORTS];
+};
+
+struct reference_verdict {
+	bool pass;
+	enum ppn_reason reason;
+};
+
+struct reference_verdict reference_seal(const struct reference_world *world, const uint8_t *frame,
+					size_t len);
+
+#endif

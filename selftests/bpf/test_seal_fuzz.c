@@ -1,0 +1,443 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * timeout: 300
+ * The seal against reference.c: random frames, and described ones bent at random places, in random
+ * worlds. SEAL_FUZZ_N: how many (a million; under PPN_SOAK fifty). SEAL_FUZZ_SEED: which.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "bodies.h"
+#include "reference.h"
+
+enum { BATCH = 2000, SHOWN = 5 };
+
+/* -- chance: xorshift64* -- */
+
+static uint64_t state;
+
+static uint32_t chance(uint32_t n)
+{
+	state ^= state >> 12;
+	state ^= state << 25;
+	state ^= state >> 27;
+	return (uint32_t)((state * 0x2545f4914f6cdd1dULL) >> 32) % n;
+}
+
+#define PICK(list) list[chance(sizeof(list) / sizeof((list)[0]))]
+
+/* -- worlds -- */
+
+static void choose_world(struct reference_world *w)
+{
+	static const uint8_t fleet[6] = { 0xfd, 0x5c, 0x91, 0xa2, 0x77, 0xe0 };
+	static const struct reference_port ports[] = {
+		{ .proto = IPPROTO_TCP, .port = 443 },
+		{ .proto = IPPROTO_UDP,
+		  .port = 53,
+		  .n = 1,
+		  .prefix = { { true, { 192, 0, 2 }, 24 } } },
+		{ .proto = IPPROTO_TCP,
+		  .port = 22,
+		  .rescue = true,
+		  .n = 2,
+		  .prefix = { { true, { 198, 51, 100 }, 25 },
+			      { false, { 0x20, 0x01, 0x0d, 0xb8, 0, 5 }, 47 } } },
+		{ .proto = IPPROTO_TCP, .port = 8443, .rescue = true },
+	};
+
+	*w = (struct reference_world){
+		.column = (enum ppn_column)chance(4),
+		.isolated = !chance(4),
+		.seat = chance(2),
+		.claim_open = chance(2),
+		.pinned = chance(8),
+		.fleet = chance(4),
+		.claim_port = HARNESS_CLAIM,
+		.wg_port = HARNESS_WG,
+		.discovery_port = HARNESS_DISCOVERY,
+		.underlay = (enum ppn_underlay)chance(_PPN_UNDERLAY_MAX),
+		.lacp = chance(2),
+		.eapol = chance(2),
+		.lease = chance(2),
+		.floor_ms = BODY_TIME,
+	};
+	memcpy(w->fleet_prefix, fleet, sizeof(fleet));
+	memcpy(w->gate_key, harness_gate_key, sizeof(w->gate_key));
+	memcpy(w->lease_mac, body_lease.mac, sizeof(w->lease_mac));
+	memcpy(w->lease_xid4, body_lease.xid4, sizeof(w->lease_xid4));
+	memcpy(w->lease_xid6, body_lease.xid6 + 1, sizeof(w->lease_xid6));
+	memcpy(w->lease_source6, body_lease.source6, sizeof(w->lease_source6));
+	memcpy(w->floor_serial, body_serial, sizeof(w->floor_serial));
+	for (size_t i = 0; i < sizeof(ports) / sizeof(ports[0]); i++)
+		if (chance(3))
+			w->port[w->n_ports++] = ports[i];
+}
+
+static void set_world(struct harness *h, const struct reference_world *w)
+{
+	static const char *const prefixes[][2] = {
+		{ NULL, NULL },
+		{ "192.0.2.0/24", NULL },
+		{ "198.51.100.0/25", "2001:db8:5::/47" },
+	};
+
+	harness_pin(h, w->pinned);
+	harness_fleet(h, w->fleet);
+	harness_isolate(h, w->isolated);
+	harness_floor(h, body_serial, w->floor_ms);
+	harness_policy(h, w->column,
+		       (w->seat ? PPN_POLICY_SEAT : 0) | (w->claim_open ? PPN_POLICY_CLAIM : 0) |
+			       (w->n_ports ? PPN_POLICY_PORTS : 0));
+	for (size_t i = 0; i < w->n_ports; i++)
+		for (unsigned int j = 0; j < (w->port[i].n ? w->port[i].n : 1); j++)
+			harness_port(h, w->port[i].proto, w->port[i].port, w->port[i].rescue,
+				     prefixes[w->port[i].n][j]);
+	harness_iface(h, (uint8_t)w->underlay,
+		      (w->lacp ? PPN_IFACE_LACP : 0) | (w->eapol ? PPN_IFACE_EAPOL : 0));
+	harness_no_lease(h);
+	if (w->lease)
+		harness_lease(h, &body_lease, 0);
+}
+
+/* -- packets -- */
+
+static const char *const addresses4[] = { "192.0.2.1",	  "192.0.2.7", "192.0.3.7",
+					  "198.51.100.9", "0.0.0.0",   "255.255.255.255" };
+static const char *const addresses6[] = {
+	"fe80::1",	    "fe80::7",	"fe80::1",	    "febf::7",	   "fec0::7",
+	"2001:db8::1",	    "::",	"2001:db8:5::9",    "ff02::1",	   "ff02::16",
+	"ff02::1:ff00:1",   "ff02::fb", HARNESS_FLEET ":7", "2001:db8::7", "::ffff:192.0.2.7",
+	"fd5c:91a2:77e1::",
+};
+static const uint16_t ports[] = {
+	HARNESS_CLAIM, HARNESS_WG, HARNESS_DISCOVERY, 443, 53, 22, 8443, 67, 68, 546, 547, 0,
+	8090,	       40000
+};
+static const uint8_t types6[] = { 1, 2, 128, 130, 131, 132, 133, 134, 135, 136, 137, 143 };
+static const uint8_t protos[] = { 0, 1, 2, 6, 17, 43, 44, 47, 50, 51, 58, 59, 60, 132, 135, 200 };
+static const uint8_t tcp_flags[] = { SYN, SYN, SYN | ACK, ACK, RST, RST | ACK, FIN, 0, 0x29, 0xff };
+
+struct payload {
+	const void *data;
+	uint16_t len;
+};
+static const struct payload payloads[] = {
+#define X(name, len) { body_##name, sizeof(body_##name) },
+	BODIES(X)
+#undef X
+};
+
+static void choose_payload(struct pkt_spec *s)
+{
+	const struct payload *p = &PICK(payloads);
+
+	s->payload = p->data;
+	s->payload_len = chance(4) ? p->len : (uint16_t)chance(p->len + 1u);
+}
+
+static void set_payload(struct pkt_spec *s, const void *data, size_t len)
+{
+	s->payload = data;
+	s->payload_len = (uint16_t)len;
+}
+
+/* Ports and payload that belong together: chance alone rarely finds them. */
+static void choose_pair(struct pkt_spec *s)
+{
+	static const struct {
+		uint16_t sport, dport;
+		struct payload body[6];
+	} pairs[] = {
+#define B(name) { body_##name, sizeof(body_##name) }
+		{ 9442,
+		  HARNESS_DISCOVERY,
+		  { B(beacon), B(beacon_at_floor), B(beacon_other), B(knock), B(here),
+		    B(gate_type) } },
+		{ 67,
+		  68,
+		  { B(bootp_reply), B(bootp_reply), B(bootp_other_xid), B(bootp_other_mac),
+		    B(bootp_no_cookie), B(bootp_request) } },
+		{ 547,
+		  546,
+		  { B(dhcp6_reply), B(dhcp6_reply), B(dhcp6_other_xid), B(dhcp6_solicit),
+		    B(dhcp6_reconfigure), B(zeros) } },
+#undef B
+	};
+	const uint32_t i = chance(3), j = chance(6);
+
+	s->proto = IPPROTO_UDP;
+	s->sport = pairs[i].sport;
+	s->dport = pairs[i].dport;
+	s->hop = 255;
+	if (i != 1) {
+		s->src = "fe80::7";
+		s->dst = "fe80::1";
+	}
+	set_payload(s, pairs[i].body[j].data, pairs[i].body[j].len);
+}
+
+static void choose_icmp6(struct pkt_spec *s)
+{
+	static const struct payload nd[] = {
+		{ body_nd, BODY_ND },
+		{ body_nd_solicited, BODY_ND },
+		{ body_nd_fleet, BODY_ND },
+		{ body_nd_link, BODY_ND_OPTION },
+		{ body_nd_nonce, BODY_ND_OPTION },
+		{ body_nd_zero, BODY_ND_OPTION },
+		{ body_nd_sixteen, sizeof(body_nd_sixteen) },
+		{ body_nd_seventeen, sizeof(body_nd_seventeen) },
+		{ body_mld2_mdns, BODY_MLD2 },
+		{ body_ra, BODY_RA },
+	};
+	const struct payload *p = &PICK(nd);
+
+	s->proto = IPPROTO_ICMPV6;
+	s->type = PICK(types6);
+	s->alert = chance(3) ? (uint8_t)(types6[3] <= s->type && s->type != 137 &&
+					 (s->type < 133 || s->type == 143)) :
+			       (uint8_t)chance(3);
+	s->hop = chance(8) ? 0 : (uint8_t)chance(256);
+	set_payload(s, p->data, p->len);
+}
+
+static void choose_transport(struct pkt_spec *s)
+{
+	switch (chance(8)) {
+	case 0:
+	case 1:
+		s->proto = IPPROTO_TCP;
+		s->flags = PICK(tcp_flags);
+		s->payload_len = (uint16_t)chance(60);
+		break;
+	case 2:
+		s->proto = IPPROTO_UDP;
+		choose_payload(s);
+		break;
+	case 3:
+	case 4:
+		choose_pair(s);
+		break;
+	case 5:
+		s->proto = PICK(protos);
+		choose_payload(s);
+		break;
+	default:
+		choose_icmp6(s);
+		break;
+	}
+}
+
+static void choose_link(struct pkt_spec *s)
+{
+	static const uint16_t types[] = { ETH_P_ARP, ETH_P_ARP, 0x8809,	  0x888e,
+					  0x8847,    38,	ETH_P_IP, ETH_P_IPV6 };
+	static const struct payload bodies[] = {
+		{ body_arp_request, BODY_ARP },	  { body_arp_reply, BODY_ARP },
+		{ body_arp_rarp, BODY_ARP },	  { body_arp_token, BODY_ARP },
+		{ body_lacp, sizeof(body_lacp) },
+	};
+	const struct payload *p = &PICK(bodies);
+
+	s->ethertype = PICK(types);
+	set_payload(s, p->data, p->len);
+}
+
+static void describe(struct pkt_spec *s)
+{
+	static const uint8_t options[][8] = { { 1, 1, 1, 1 },
+					      { 148, 4, 0, 0 },
+					      { 131, 7, 4, 192, 0, 2, 9, 0 },
+					      { 68, 4, 131, 137, 1, 7, 2, 0 },
+					      { 7, 0, 0, 0 },
+					      { 1, 1, 1, 7 } };
+	static const uint16_t tags[] = { 0x8100, 0x88a8 };
+
+	*s = (struct pkt_spec){ .sport = PICK(ports), .dport = PICK(ports) };
+	for (int i = 0; i < PKT_VLANS && !chance(4); i++)
+		s->vlan[i] = PICK(tags);
+	if (!chance(12)) {
+		choose_link(s);
+		return;
+	}
+	s->src = chance(3) ? PICK(addresses6) : PICK(addresses4);
+	s->dst = strchr(s->src, ':') ? PICK(addresses6) : PICK(addresses4);
+	if (!strchr(s->src, ':') && !chance(4)) {
+		s->options = PICK(options);
+		s->options_len = chance(2) ? 4 : 8;
+	}
+	choose_transport(s);
+	s->pad = chance(4) ? 0 : (uint16_t)chance(30);
+	if (!s->payload)
+		s->payload = body_zeros;
+}
+
+static void bend(struct pkt *p)
+{
+	static const uint8_t bytes[] = { 0, 1, 4, 5, 6, 0x45, 0x60, 0x7f, 0x80, 0xfe, 0xff };
+	/* Mostly in the headers. */
+	const size_t reach = chance(4) && p->len > 100 ? 100 : p->len;
+	uint8_t *at = &p->data[chance((uint32_t)reach)];
+
+	switch (chance(5)) {
+	case 0:
+		*at ^= (uint8_t)(1u << chance(8));
+		break;
+	case 1:
+		*at = PICK(bytes);
+		break;
+	case 2:
+		*at = (uint8_t)chance(256);
+		break;
+	case 3:
+		(*at) += (uint8_t)(chance(2) ? 1 : 255);
+		break;
+	default:
+		p->len = 14 + chance((uint32_t)p->len - 13);
+		break;
+	}
+}
+
+static void make_packet(struct pkt *p)
+{
+	struct pkt_spec s;
+
+	if (!chance(16)) {
+		p->len = 14 + chance(200);
+		for (size_t i = 0; i < p->len; i++)
+			p->data[i] = (uint8_t)chance(256);
+		return;
+	}
+	describe(&s);
+	pkt_build(&s, p);
+	for (uint32_t n = chance(2) ? 0 : 1 + chance(3); n; n--)
+		bend(p);
+}
+
+/* -- comparison -- */
+
+static struct {
+	uint64_t verdicts, reasons; /* that differ */
+	uint64_t seen[_PPN_REASON_MAX];
+} sum;
+
+static void show(const struct reference_world *w, const struct pkt *p, const char *said,
+		 struct reference_verdict want)
+{
+	char hex[3 * 160 + 1] = "";
+
+	for (size_t i = 0; i < p->len && i < 160; i++)
+		(void)snprintf(hex + 2 * i, 3, "%02x", p->data[i]);
+	tap_note(
+		"column %d isolated %d seat %d claim %d underlay %d lease %d: seal %s, reference %s by %s",
+		w->column, w->isolated, w->seat, w->claim_open, w->underlay, w->lease, said,
+		want.pass ? "pass" : "drop", harness_reason_name((int)want.reason));
+	tap_note("%zu bytes: %s", p->len, hex);
+}
+
+/* The batch once more, one by one, where its sums by reason differ. */
+static void find_reasons(struct harness *h, const struct reference_world *w, uint32_t n)
+{
+	struct pkt p;
+
+	for (uint32_t i = 0; i < n; i++) {
+		struct reference_verdict want;
+		struct harness_result got;
+
+		make_packet(&p);
+		want = reference_seal(w, p.data, p.len);
+		got = harness_run(h, HARNESS_IN, p.data, p.len);
+		if (got.reason != (int)want.reason && sum.reasons++ < SHOWN)
+			show(w, &p, harness_reason_name(got.reason), want);
+	}
+}
+
+static void run_batch(struct harness *h, uint32_t n)
+{
+	uint64_t want[_PPN_REASON_MAX] = { 0 }, got[_PPN_REASON_MAX];
+	struct reference_world w;
+	uint64_t start;
+	struct pkt p;
+
+	choose_world(&w);
+	set_world(h, &w);
+	harness_counts(h, got);
+	start = state;
+	for (uint32_t i = 0; i < n; i++) {
+		struct reference_verdict r;
+
+		make_packet(&p);
+		r = reference_seal(&w, p.data, p.len);
+		want[r.reason]++;
+		if (harness_verdict(h, p.data, p.len) != r.pass && sum.verdicts++ < SHOWN)
+			show(&w, &p, r.pass ? "drop" : "pass", r);
+		if (!(i % 32))
+			(void)harness_drain(h);
+	}
+	harness_counts(h, got);
+	for (int i = 0; i < _PPN_REASON_MAX; i++)
+		sum.seen[i] += got[i];
+	if (memcmp(want, got, sizeof(want))) {
+		state = start;
+		find_reasons(h, &w, n);
+	}
+}
+
+/* Every reason of the inbound table that needs neither a socket nor a limit. */
+static bool all_seen(void)
+{
+	static const enum ppn_reason expected[] = {
+		PPN_REASON_SHORT,	 PPN_REASON_ETHERTYPE,	   PPN_REASON_VLAN,
+		PPN_REASON_IP_HEADER,	 PPN_REASON_IP_OPTION,	   PPN_REASON_FRAGMENT,
+		PPN_REASON_EXTENSION,	 PPN_REASON_L4_HEADER,	   PPN_REASON_PROTOCOL,
+		PPN_REASON_MESH_OUTSIDE, PPN_REASON_ARP_BAD,	   PPN_REASON_ND_BAD,
+		PPN_REASON_MLD_BAD,	 PPN_REASON_ICMP,	   PPN_REASON_RA,
+		PPN_REASON_DHCP,	 PPN_REASON_BEACON,	   PPN_REASON_BEACON_BAD,
+		PPN_REASON_BEACON_OLD,	 PPN_REASON_BEACON_NO_PIN, PPN_REASON_KNOCK,
+		PPN_REASON_HERE,	 PPN_REASON_CLAIM_SHUT,	   PPN_REASON_CLAIM_NO_SOCKET,
+		PPN_REASON_WG_SHUT,	 PPN_REASON_PORT_SHUT,	   PPN_REASON_PORT_SOURCE,
+		PPN_REASON_ISOLATED,	 PPN_REASON_PASS_ARP,	   PPN_REASON_PASS_ND,
+		PPN_REASON_PASS_MLD,	 PPN_REASON_PASS_LACP,	   PPN_REASON_PASS_EAPOL,
+		PPN_REASON_PASS_RA,	 PPN_REASON_PASS_DHCP,	   PPN_REASON_PASS_HERE,
+		PPN_REASON_PASS_SYN,	 PPN_REASON_PASS_WG,	   PPN_REASON_PASS_OPEN,
+		PPN_REASON_PASS_RESCUE,
+	};
+	bool all = true;
+
+	for (size_t i = 0; i < sizeof(expected) / sizeof(expected[0]); i++)
+		if (!sum.seen[expected[i]]) {
+			tap_note("never seen: %s", harness_reason_name((int)expected[i]));
+			all = false;
+		}
+	return all;
+}
+
+static uint64_t setting(const char *name, uint64_t usual)
+{
+	const char *text = getenv(name);
+
+	return text && *text ? strtoull(text, NULL, 0) : usual;
+}
+
+int main(void)
+{
+	struct harness *h = harness_open(NULL);
+	const uint64_t n = setting("SEAL_FUZZ_N", getenv("PPN_SOAK") ? 50000000 : 1000000);
+
+	state = setting("SEAL_FUZZ_SEED", 0x70706e31);
+	if (!state)
+		state = 1;
+	bodies_fill();
+	tap_plan(3);
+	tap_note("seed %#llx", (unsigned long long)state);
+	for (uint64_t done = 0; done < n; done += BATCH)
+		run_batch(h, (uint32_t)(n - done < BATCH ? n - done : BATCH));
+	tap_ok(!sum.verdicts, "%llu packets, %llu verdicts differ", (unsigned long long)n,
+	       (unsigned long long)sum.verdicts);
+	tap_ok(!sum.reasons, "%llu packets, %llu reasons differ", (unsigned long long)n,
+	       (unsigned long long)sum.reasons);
+	tap_ok(all_seen(), "each reason of the table was seen");
+	harness_close(h);
+	return tap_end();
+}
