@@ -197,6 +197,15 @@ start_node() { # NODE [OPTION...]
 	node_start "$node" ppnd ppnd --config "$dir/etc/ppnd.conf" --state-dir "$dir/state" "$@"
 }
 
+# The five steps of genesis, each with the line of ppnd's log that shows it.
+story() { # NODE
+	sed -nE -e 's/^ppnd: (.* is sealed .*)/1 blind boot      \1/p' \
+		-e 's/^ppnd: (blind -> scanning.*)/2 scan            \1/p' \
+		-e 's/^ppnd: (.* network of one)$/3 genesis fork    \1/p' \
+		-e 's/^ppnd: (scanning -> holding.*)/4 holding pattern \1/p' \
+		-e 's/^ppnd: (holding -> bound.*)/5 claim           \1/p' "$(node_log "$1" ppnd)" | indent
+}
+
 boot_nodes() {
 	local node
 	start_node alpha
@@ -207,7 +216,7 @@ boot_nodes() {
 		ppn_on "$node" wait holding --timeout 20 >/dev/null || return 1
 		LABEL[$node]=$(status_of "$node" .node)
 		echo "  $node (${LABEL[$node]}), as it happened:"
-		grep -hE '(blind|scan|network of one|holding|sealed|seal)' "$(node_log "$node" ppnd)" | head -8 | indent
+		story "$node"
 	done
 	show_ppn alpha status
 	show bravo bpftool net show dev eth0
@@ -228,6 +237,8 @@ sees_both() {
 claim_office() {
 	show_admin claim --all || return 1
 	ppn_on alpha wait bound --timeout 10 >/dev/null || return 1
+	echo "  alpha, as it happened:"
+	story alpha
 	[ "$(status_of stray .state)" = holding ] || return 1
 	echo "  stray ($(status_of stray .node)) stays $(status_of stray .state): no invite"
 }
@@ -237,6 +248,7 @@ claim_routed() {
 	for node in bravo cirrus; do
 		show_admin claim "${ADDRESS[$node]}" --name "$node" || return 1
 		ppn_on "$node" wait bound --timeout 10 >/dev/null || return 1
+		story "$node" | tail -n1
 	done
 	show_admin roster show || return 1
 	show_ppn bravo status
