@@ -47,8 +47,8 @@ static int hex_take(const json_t *value, uint8_t *ret, size_t max, size_t *ret_l
 }
 
 /* 32 bytes of vector[PREFIX KEY], or *ret_has false when it is not there. */
-static int key_take(const json_t *vector, const char *prefix, const char *key, uint8_t ret[static 32],
-		    bool *ret_has)
+static int key_take(const json_t *vector, const char *prefix, const char *key,
+		    uint8_t ret[static 32], bool *ret_has)
 {
 	char name[64];
 	const json_t *value;
@@ -279,7 +279,8 @@ int main(int argc, char **argv)
 	for (int i = 1; i < argc; i++)
 		file_judge(argv[i], counts);
 	printf("1..%u\n", counts[PASSED] + counts[FAILED] + counts[SKIPPED]);
-	printf("%u passed, %u failed, %u skipped\n", counts[PASSED], counts[FAILED], counts[SKIPPED]);
+	printf("%u passed, %u failed, %u skipped\n", counts[PASSED], counts[FAILED],
+	       counts[SKIPPED]);
 	return counts[FAILED] ? 1 : 0;
 }
 

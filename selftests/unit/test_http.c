@@ -68,7 +68,8 @@ static void requests(void **state)
 		{ GET UP VER SKEY PROTO END, PPN_HTTP_GOOD }, /* Host is not believed, nor missed */
 		{ "GET /any?x=1 HTTP/1.1\r\n" UP VER SKEY PROTO END, PPN_HTTP_GOOD },
 		{ GET HOST "Origin: http://evil\r\n" UP VER SKEY PROTO END, PPN_HTTP_GOOD },
-		{ GET "upgrade: WebSocket\r\nCONNECTION: keep-alive, upgrade\r\n" VER SKEY PROTO END,
+		{ GET
+		  "upgrade: WebSocket\r\nCONNECTION: keep-alive, upgrade\r\n" VER SKEY PROTO END,
 		  PPN_HTTP_GOOD },
 		{ GET UP VER SKEY PROTO "Sec-WebSocket-Extensions: permessage-deflate\r\n" END,
 		  PPN_HTTP_GOOD }, /* never taken */
@@ -84,15 +85,19 @@ static void requests(void **state)
 		{ GET UP "Sec-WebSocket-Version: 130\r\n" SKEY PROTO END, PPN_HTTP_BAD },
 		{ GET UP VER PROTO END, PPN_HTTP_BAD },
 		{ GET UP VER "Sec-WebSocket-Key: short\r\n" PROTO END, PPN_HTTP_BAD },
-		{ GET UP VER "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZXh4\r\n" PROTO END, PPN_HTTP_BAD },
-		{ GET UP VER "Sec-WebSocket-Key: dGhlIHNhbXBsZS!ub25jZQ==\r\n" PROTO END, PPN_HTTP_BAD },
-		{ GET UP VER "Sec-WebSocket-Key: dGhlIHN  BsZSBub25jZQ==\r\n" PROTO END, PPN_HTTP_BAD },
+		{ GET UP VER "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZXh4\r\n" PROTO END,
+		  PPN_HTTP_BAD },
+		{ GET UP VER "Sec-WebSocket-Key: dGhlIHNhbXBsZS!ub25jZQ==\r\n" PROTO END,
+		  PPN_HTTP_BAD },
+		{ GET UP VER "Sec-WebSocket-Key: dGhlIHN  BsZSBub25jZQ==\r\n" PROTO END,
+		  PPN_HTTP_BAD },
 		{ GET UP VER SKEY SKEY PROTO END, PPN_HTTP_BAD },
 		{ GET UP VER SKEY END, PPN_HTTP_BAD },
 		{ GET UP VER SKEY PROTO PROTO END, PPN_HTTP_BAD },
 		{ GET UP VER SKEY PROTO "Content-Length: 0\r\n" END, PPN_HTTP_BAD },
 		{ GET UP VER SKEY PROTO "Transfer-Encoding: chunked\r\n" END, PPN_HTTP_BAD },
-		{ GET UP VER SKEY "Sec-WebSocket-Protocol: a,\r\n ppn.1.pin\r\n" END, PPN_HTTP_BAD },
+		{ GET UP VER SKEY "Sec-WebSocket-Protocol: a,\r\n ppn.1.pin\r\n" END,
+		  PPN_HTTP_BAD },
 		{ GET UP VER SKEY PROTO END "x", PPN_HTTP_BAD }, /* a client waits for the answer */
 		{ "\x16\x03\x01\x02\r\n\r\n", PPN_HTTP_BAD },
 		{ "\r\n\r\n", PPN_HTTP_BAD },
@@ -122,10 +127,11 @@ static void offers(void **state)
 		const char *list;
 		bool has;
 	} rows[] = {
-		{ "ppn.1.pin", true },	       { "a, ppn.1.pin", true }, { "ppn.1.pin,b", true },
-		{ " \t,ppn.1.pin , ", true },  { "ppn.1.pi", false },	 { "ppn.1.pinx", false },
-		{ "PPN.1.PIN", false },	       { "", false },		 { ",,", false },
-		{ "ppn.1.code", false },
+		{ "ppn.1.pin", true },	 { "a, ppn.1.pin", true },
+		{ "ppn.1.pin,b", true }, { " \t,ppn.1.pin , ", true },
+		{ "ppn.1.pi", false },	 { "ppn.1.pinx", false },
+		{ "PPN.1.PIN", false },	 { "", false },
+		{ ",,", false },	 { "ppn.1.code", false },
 	};
 	struct ppn_http_request got;
 
@@ -210,11 +216,13 @@ static void responses(void **state)
 		{ "HTTP/1.1 400 Bad Request\r\n" END, PPN_HTTP_BAD },
 		{ OK101 SACCEPT PROTO END, PPN_HTTP_BAD },
 		{ OK101 UP PROTO END, PPN_HTTP_BAD },
-		{ OK101 UP "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOp=\r\n" PROTO END, PPN_HTTP_BAD },
+		{ OK101 UP "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOp=\r\n" PROTO END,
+		  PPN_HTTP_BAD },
 		{ OK101 UP SACCEPT END, PPN_HTTP_BAD },
 		{ OK101 UP SACCEPT "Sec-WebSocket-Protocol: ppn.1.code\r\n" END, PPN_HTTP_BAD },
 		{ OK101 UP SACCEPT "Sec-WebSocket-Protocol: ppn.1.pin, x\r\n" END, PPN_HTTP_BAD },
-		{ OK101 UP SACCEPT PROTO "Sec-WebSocket-Extensions: permessage-deflate\r\n" END, PPN_HTTP_BAD },
+		{ OK101 UP SACCEPT PROTO "Sec-WebSocket-Extensions: permessage-deflate\r\n" END,
+		  PPN_HTTP_BAD },
 		{ GET UP SACCEPT PROTO END, PPN_HTTP_BAD },
 		{ "SSH-2.0-OpenSSH_9.2\r\n\r\n", PPN_HTTP_BAD },
 		{ OK101 UP SACCEPT PROTO, PPN_HTTP_MORE },
@@ -228,7 +236,8 @@ static void responses(void **state)
 		if (verdict != rows[i].verdict)
 			fail_msg("row %zu: verdict %d: %s", i, verdict, rows[i].text);
 		if (verdict == PPN_HTTP_GOOD)
-			assert_int_equal(len, (size_t)(strstr(rows[i].text, "\r\n\r\n") + 4 - rows[i].text));
+			assert_int_equal(
+				len, (size_t)(strstr(rows[i].text, "\r\n\r\n") + 4 - rows[i].text));
 		else
 			assert_int_equal(len, 7);
 	}
@@ -253,8 +262,9 @@ static void round_trip(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(accept_value), cmocka_unit_test(requests), cmocka_unit_test(offers),
-		cmocka_unit_test(damage),	cmocka_unit_test(bounds),   cmocka_unit_test(responses),
+		cmocka_unit_test(accept_value), cmocka_unit_test(requests),
+		cmocka_unit_test(offers),	cmocka_unit_test(damage),
+		cmocka_unit_test(bounds),	cmocka_unit_test(responses),
 		cmocka_unit_test(round_trip),
 	};
 

@@ -49,8 +49,10 @@ static void pass(struct ppn_noise *from, struct ppn_noise *to, const char *text)
 	uint8_t message[256], payload[256];
 	size_t len, payload_len;
 
-	assert_int_equal(ppn_noise_write(from, message, sizeof(message), &len, text, strlen(text)), 0);
-	assert_int_equal(ppn_noise_read(to, payload, sizeof(payload), &payload_len, message, len), 0);
+	assert_int_equal(ppn_noise_write(from, message, sizeof(message), &len, text, strlen(text)),
+			 0);
+	assert_int_equal(ppn_noise_read(to, payload, sizeof(payload), &payload_len, message, len),
+			 0);
 	assert_int_equal(payload_len, strlen(text));
 	assert_memory_equal(payload, text, payload_len);
 }
@@ -141,8 +143,14 @@ static void keys_missing(void **state)
 		{ .name = XX, .initiator = true, .e_secret = e },
 		{ .name = XX, .initiator = true, .s = &s, .e_secret = e, .rs = s.key },
 		{ .name = XX, .initiator = true, .s = &s, .e_secret = e, .psks = psk, .n_psks = 1 },
-		{ .name = "Noise_XXpsk0_25519_ChaChaPoly_SHA256", .initiator = true, .s = &s, .e_secret = e },
-		{ .name = "Noise_IK_25519_ChaChaPoly_SHA256", .initiator = true, .s = &s, .e_secret = e },
+		{ .name = "Noise_XXpsk0_25519_ChaChaPoly_SHA256",
+		  .initiator = true,
+		  .s = &s,
+		  .e_secret = e },
+		{ .name = "Noise_IK_25519_ChaChaPoly_SHA256",
+		  .initiator = true,
+		  .s = &s,
+		  .e_secret = e },
 		{ .name = "Noise_KN_25519_ChaChaPoly_SHA256", .initiator = false, .e_secret = e },
 		{ .name = "Noise_NK_25519_ChaChaPoly_SHA256", .initiator = false, .e_secret = e },
 		{ .name = "nonsense", .initiator = true, .s = &s, .e_secret = e },
@@ -155,7 +163,8 @@ static void keys_missing(void **state)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		assert_int_equal(ppn_noise_start(&noise, &rows[i]), -EINVAL);
 		assert_false(ppn_noise_writes(&noise));
-		assert_int_equal(ppn_noise_write(&noise, message, sizeof(message), &len, "", 0), -EPROTO);
+		assert_int_equal(ppn_noise_write(&noise, message, sizeof(message), &len, "", 0),
+				 -EPROTO);
 	}
 }
 
@@ -212,7 +221,8 @@ static void bounds(void **state)
 	assert_int_equal(ppn_noise_write(&init, out, sizeof(out), &len, big, PPN_MESSAGE2_MAX - 31),
 			 -EMSGSIZE);
 	pair_start(&init, &resp, XX, NULL);
-	assert_int_equal(ppn_noise_write(&init, out, sizeof(out), &len, big, PPN_MESSAGE2_MAX - 32), 0);
+	assert_int_equal(ppn_noise_write(&init, out, sizeof(out), &len, big, PPN_MESSAGE2_MAX - 32),
+			 0);
 	assert_int_equal(len, PPN_MESSAGE2_MAX);
 	assert_int_equal(ppn_noise_read(&resp, big, sizeof(big), &len, out, len), 0);
 	assert_int_equal(len, PPN_MESSAGE2_MAX - 32);
@@ -220,7 +230,8 @@ static void bounds(void **state)
 	len = 7;
 	assert_int_equal(ppn_noise_read(&resp, out, sizeof(out), &len, big, 31), -EMSGSIZE);
 	pair_start(&init, &resp, XX, NULL);
-	assert_int_equal(ppn_noise_read(&resp, out, sizeof(out), &len, big, sizeof(big)), -EMSGSIZE);
+	assert_int_equal(ppn_noise_read(&resp, out, sizeof(out), &len, big, sizeof(big)),
+			 -EMSGSIZE);
 	pair_start(&init, &resp, XX, NULL);
 	assert_int_equal(ppn_noise_read(&resp, out, 3, &len, big, 36), -EMSGSIZE);
 	assert_int_equal(len, 7);
@@ -240,7 +251,8 @@ static void damage_at(size_t at, size_t from)
 		pair_start(&init, &resp, XX, NULL);
 		for (size_t i = 0; i < at; i++)
 			pass(i % 2 ? &resp : &init, i % 2 ? &init : &resp, "earlier");
-		assert_int_equal(ppn_noise_write(w, message, sizeof(message), &len, "secret", 6), 0);
+		assert_int_equal(ppn_noise_write(w, message, sizeof(message), &len, "secret", 6),
+				 0);
 		if (byte == len)
 			return;
 		message[byte] ^= 1;
@@ -250,7 +262,8 @@ static void damage_at(size_t at, size_t from)
 		assert_int_equal(payload_len, 7);
 		assert_memory_equal(payload, zeros, sizeof(payload));
 		assert_true(ppn_is_zero(r->ck, sizeof(r->ck)) && ppn_is_zero(&r->s, sizeof(r->s)));
-		assert_int_equal(ppn_noise_read(r, payload, sizeof(payload), &payload_len, message, len),
+		assert_int_equal(ppn_noise_read(r, payload, sizeof(payload), &payload_len, message,
+						len),
 				 -EPROTO);
 	}
 }
@@ -273,9 +286,11 @@ static void damage_first(void **state)
 	pair_start(&init, &resp, XX, NULL);
 	assert_int_equal(ppn_noise_write(&init, message, sizeof(message), &len, "", 0), 0);
 	message[5] ^= 1;
-	assert_int_equal(ppn_noise_read(&resp, payload, sizeof(payload), &payload_len, message, len), 0);
+	assert_int_equal(
+		ppn_noise_read(&resp, payload, sizeof(payload), &payload_len, message, len), 0);
 	assert_int_equal(ppn_noise_write(&resp, message, sizeof(message), &len, "", 0), 0);
-	assert_int_equal(ppn_noise_read(&init, payload, sizeof(payload), &payload_len, message, len),
+	assert_int_equal(ppn_noise_read(&init, payload, sizeof(payload), &payload_len, message,
+					len),
 			 -EBADMSG);
 }
 
@@ -295,8 +310,9 @@ static void prologue_differs(void **state)
 {
 	const struct ppn_noise_key s = key_make(2);
 	const uint8_t e[32] = { 4 };
-	struct ppn_noise_config config = { .name = XX, .s = &s, .e_secret = e, .prologue = "q",
-					   .prologue_len = 1 };
+	struct ppn_noise_config config = {
+		.name = XX, .s = &s, .e_secret = e, .prologue = "q", .prologue_len = 1
+	};
 	struct ppn_noise init, resp;
 	uint8_t message[256], payload[256];
 	size_t len, payload_len;
@@ -306,7 +322,8 @@ static void prologue_differs(void **state)
 	assert_int_equal(ppn_noise_start(&resp, &config), 0);
 	pass(&init, &resp, "");
 	assert_int_equal(ppn_noise_write(&resp, message, sizeof(message), &len, "", 0), 0);
-	assert_int_equal(ppn_noise_read(&init, payload, sizeof(payload), &payload_len, message, len),
+	assert_int_equal(ppn_noise_read(&init, payload, sizeof(payload), &payload_len, message,
+					len),
 			 -EBADMSG);
 }
 
@@ -402,13 +419,20 @@ static void transport(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(vectors_hold),	    cmocka_unit_test(vectors_can_fail),
-		cmocka_unit_test(names),	    cmocka_unit_test(keys_missing),
-		cmocka_unit_test(turns),	    cmocka_unit_test(overheads),
-		cmocka_unit_test(bounds),	    cmocka_unit_test(damage),
-		cmocka_unit_test(damage_first),	    cmocka_unit_test(small_order),
-		cmocka_unit_test(prologue_differs), cmocka_unit_test(hook),
-		cmocka_unit_test(hook_refuses),	    cmocka_unit_test(transport),
+		cmocka_unit_test(vectors_hold),
+		cmocka_unit_test(vectors_can_fail),
+		cmocka_unit_test(names),
+		cmocka_unit_test(keys_missing),
+		cmocka_unit_test(turns),
+		cmocka_unit_test(overheads),
+		cmocka_unit_test(bounds),
+		cmocka_unit_test(damage),
+		cmocka_unit_test(damage_first),
+		cmocka_unit_test(small_order),
+		cmocka_unit_test(prologue_differs),
+		cmocka_unit_test(hook),
+		cmocka_unit_test(hook_refuses),
+		cmocka_unit_test(transport),
 	};
 
 	if (ppn_crypto_init() < 0)

@@ -103,7 +103,10 @@ static const struct row rows[] = {
 	{ "two fragments", true, { { BEGIN, true, 5, 0 }, { LAST, true, 5, 0 } }, "M" },
 	{ "four fragments",
 	  true,
-	  { { BEGIN, true, 5, 0 }, { MIDDLE, true, 5, 0 }, { MIDDLE, true, 0, 0 }, { LAST, true, 5, 0 } },
+	  { { BEGIN, true, 5, 0 },
+	    { MIDDLE, true, 5, 0 },
+	    { MIDDLE, true, 0, 0 },
+	    { LAST, true, 5, 0 } },
 	  "M" },
 	{ "five fragments",
 	  true,
@@ -166,9 +169,11 @@ static void rules(void **state)
 /* RFC 6455 5.7, as binary: "Hello" masked, and in two fragments unmasked */
 static void examples(void **state)
 {
-	static const uint8_t masked[] = { 0x82, 0x85, 0x37, 0xfa, 0x21, 0x3d, 0x7f, 0x9f, 0x4d, 0x51, 0x58 };
+	static const uint8_t masked[] = { 0x82, 0x85, 0x37, 0xfa, 0x21, 0x3d,
+					  0x7f, 0x9f, 0x4d, 0x51, 0x58 };
 	static const uint8_t pieces[] = { 0x02, 0x03, 'H', 'e', 'l', 0x80, 0x02, 'l', 'o' };
-	struct ppn_websocket *server = ppn_websocket_new(true, MAX), *client = ppn_websocket_new(false, MAX);
+	struct ppn_websocket *server = ppn_websocket_new(true, MAX),
+			     *client = ppn_websocket_new(false, MAX);
 	struct ppn_bytes in = { masked, sizeof(masked) }, payload;
 
 	(void)state;

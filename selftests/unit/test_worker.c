@@ -17,7 +17,10 @@
 
 static uint8_t big[PPN_WORKER_PACKET_MAX];
 
-#define BYTES(n) { big, n }
+#define BYTES(n)       \
+	{              \
+		big, n \
+	}
 
 static const struct ppn_worker_message good[] = {
 	{ .type = PPN_WORKER_TICKET, .conn = 1, .ticket = { { 1, 2, 3 }, 9 } },
@@ -26,7 +29,9 @@ static const struct ppn_worker_message good[] = {
 	  .conn = UINT32_MAX,
 	  .ticket_answer = { true, PPN_MODE_PIN, { 4 }, { 5 } } },
 	{ .type = PPN_WORKER_PROVE, .conn = 3, .prove = { { 6 }, { 7 }, BYTES(1) } },
-	{ .type = PPN_WORKER_PROVE, .conn = 3, .prove = { { 6 }, { 7 }, BYTES(PPN_WORKER_CREDENTIALS_MAX) } },
+	{ .type = PPN_WORKER_PROVE,
+	  .conn = 3,
+	  .prove = { { 6 }, { 7 }, BYTES(PPN_WORKER_CREDENTIALS_MAX) } },
 	{ .type = PPN_WORKER_PROVE_ANSWER, .conn = 4, .prove_answer = { .ok = false } },
 	{ .type = PPN_WORKER_PROVE_ANSWER,
 	  .conn = 4,
@@ -36,9 +41,13 @@ static const struct ppn_worker_message good[] = {
 	  .prove_answer = { true, PPN_PURPOSE_DISCHARGE, { 8 }, BYTES(PPN_WORKER_NODE_MAX) } },
 	{ .type = PPN_WORKER_COMMIT, .conn = 5, .commit = { { 9 }, BYTES(324), true, 1000 } },
 	{ .type = PPN_WORKER_COMMIT, .conn = 5, .commit = { { 9 }, { 0 }, true, PPN_ROSTER_MAX } },
-	{ .type = PPN_WORKER_COMMIT, .conn = 5, .commit = { { 9 }, BYTES(PPN_WORKER_OBJECT_MAX), false, 0 } },
+	{ .type = PPN_WORKER_COMMIT,
+	  .conn = 5,
+	  .commit = { { 9 }, BYTES(PPN_WORKER_OBJECT_MAX), false, 0 } },
 	{ .type = PPN_WORKER_COMMIT_ANSWER, .conn = 6 },
-	{ .type = PPN_WORKER_COMMIT_ANSWER, .conn = 6, .commit_answer = { BYTES(PPN_WORKER_OBJECT_MAX) } },
+	{ .type = PPN_WORKER_COMMIT_ANSWER,
+	  .conn = 6,
+	  .commit_answer = { BYTES(PPN_WORKER_OBJECT_MAX) } },
 	{ .type = PPN_WORKER_DONE, .conn = 7, .done = { PPN_WORKER_END_ANSWERED } },
 	{ .type = PPN_WORKER_DONE, .conn = 7, .done = { _PPN_WORKER_END_MAX - 1 } },
 };
@@ -48,23 +57,41 @@ static const struct ppn_worker_message bad[] = {
 	{ .type = 1, .conn = 1 },
 	{ .type = _PPN_WORKER_TYPE_MAX, .conn = 1 },
 	{ .type = PPN_WORKER_TICKET, .conn = 0 },
-	{ .type = PPN_WORKER_TICKET_ANSWER, .conn = 1, .ticket_answer = { true, PPN_MODE_NONE, { 4 }, { 5 } } },
+	{ .type = PPN_WORKER_TICKET_ANSWER,
+	  .conn = 1,
+	  .ticket_answer = { true, PPN_MODE_NONE, { 4 }, { 5 } } },
 	{ .type = PPN_WORKER_TICKET_ANSWER, .conn = 1, .ticket_answer = { true, 3, { 4 }, { 5 } } },
 	{ .type = PPN_WORKER_PROVE, .conn = 1, .prove = { { 6 }, { 7 }, BYTES(0) } },
-	{ .type = PPN_WORKER_PROVE, .conn = 1, .prove = { { 6 }, { 7 }, BYTES(PPN_WORKER_CREDENTIALS_MAX + 1) } },
-	{ .type = PPN_WORKER_PROVE_ANSWER, .conn = 1, .prove_answer = { true, PPN_PURPOSE_NONE, { 8 }, BYTES(9) } },
-	{ .type = PPN_WORKER_PROVE_ANSWER, .conn = 1, .prove_answer = { true, _PPN_PURPOSE_MAX, { 8 }, BYTES(9) } },
-	{ .type = PPN_WORKER_PROVE_ANSWER, .conn = 1, .prove_answer = { true, PPN_PURPOSE_SEAT, { 8 }, BYTES(0) } },
-	{ .type = PPN_WORKER_PROVE_ANSWER, .conn = 1, .prove_answer = { false, 0, { 0 }, BYTES(1) } },
+	{ .type = PPN_WORKER_PROVE,
+	  .conn = 1,
+	  .prove = { { 6 }, { 7 }, BYTES(PPN_WORKER_CREDENTIALS_MAX + 1) } },
+	{ .type = PPN_WORKER_PROVE_ANSWER,
+	  .conn = 1,
+	  .prove_answer = { true, PPN_PURPOSE_NONE, { 8 }, BYTES(9) } },
+	{ .type = PPN_WORKER_PROVE_ANSWER,
+	  .conn = 1,
+	  .prove_answer = { true, _PPN_PURPOSE_MAX, { 8 }, BYTES(9) } },
+	{ .type = PPN_WORKER_PROVE_ANSWER,
+	  .conn = 1,
+	  .prove_answer = { true, PPN_PURPOSE_SEAT, { 8 }, BYTES(0) } },
+	{ .type = PPN_WORKER_PROVE_ANSWER,
+	  .conn = 1,
+	  .prove_answer = { false, 0, { 0 }, BYTES(1) } },
 	{ .type = PPN_WORKER_PROVE_ANSWER,
 	  .conn = 1,
 	  .prove_answer = { true, PPN_PURPOSE_SEAT, { 8 }, BYTES(PPN_WORKER_NODE_MAX + 1) } },
 	{ .type = PPN_WORKER_COMMIT, .conn = 1, .commit = { { 9 }, { 0 }, false, 0 } },
 	{ .type = PPN_WORKER_COMMIT, .conn = 1, .commit = { { 9 }, BYTES(9), false, 1 } },
-	{ .type = PPN_WORKER_COMMIT, .conn = 1, .commit = { { 9 }, BYTES(9), true, PPN_ROSTER_MAX + 1 } },
-	{ .type = PPN_WORKER_COMMIT, .conn = 1, .commit = { { 9 }, BYTES(PPN_WORKER_OBJECT_MAX + 1), false, 0 } },
+	{ .type = PPN_WORKER_COMMIT,
+	  .conn = 1,
+	  .commit = { { 9 }, BYTES(9), true, PPN_ROSTER_MAX + 1 } },
+	{ .type = PPN_WORKER_COMMIT,
+	  .conn = 1,
+	  .commit = { { 9 }, BYTES(PPN_WORKER_OBJECT_MAX + 1), false, 0 } },
 	{ .type = PPN_WORKER_COMMIT_ANSWER, .conn = 1, .commit_answer = { BYTES(3) } },
-	{ .type = PPN_WORKER_COMMIT_ANSWER, .conn = 1, .commit_answer = { BYTES(PPN_WORKER_OBJECT_MAX + 1) } },
+	{ .type = PPN_WORKER_COMMIT_ANSWER,
+	  .conn = 1,
+	  .commit_answer = { BYTES(PPN_WORKER_OBJECT_MAX + 1) } },
 	{ .type = PPN_WORKER_DONE, .conn = 1, .done = { _PPN_WORKER_END_MAX } },
 };
 
@@ -167,13 +194,37 @@ static void refused(void **state)
 		uint8_t value;
 		int longer;
 	} rows[] = {
-		{ 0, 0, 0, 0 },	   { 0, 0, 1, 0 },  { 0, 0, 9, 0 },  { 0, 0, 255, 0 }, { 0, 1, 1, 0 },
-		{ 0, 3, 1, 0 },	   { 0, 7, 0, 0 },  { 0, 26, 1, 0 }, { 0, 0, 2, 1 },   { 0, 0, 2, -1 },
-		{ 1, 8, 2, 0 },	   { 1, 9, 1, 0 },  { 1, 20, 1, 0 }, { 2, 9, 0, 0 },   { 2, 9, 3, 0 },
-		{ 2, 10, 1, 0 },   { 3, 0, 4, -1 }, { 5, 9, 1, 0 },  { 5, 0, 5, 1 },   { 6, 8, 2, 0 },
-		{ 6, 9, 0, 0 },	   { 6, 9, 5, 0 },  { 6, 11, 1, 0 }, { 8, 44, 2, 0 },  { 8, 40, 2, 0 },
-		{ 8, 44, 0, 0 },   { 8, 45, 1, 0 }, { 11, 0, 7, 1 }, { 13, 8, _PPN_WORKER_END_MAX, 0 },
-		{ 13, 9, 1, 0 },   { 13, 0, 8, 1 },
+		{ 0, 0, 0, 0 },
+		{ 0, 0, 1, 0 },
+		{ 0, 0, 9, 0 },
+		{ 0, 0, 255, 0 },
+		{ 0, 1, 1, 0 },
+		{ 0, 3, 1, 0 },
+		{ 0, 7, 0, 0 },
+		{ 0, 26, 1, 0 },
+		{ 0, 0, 2, 1 },
+		{ 0, 0, 2, -1 },
+		{ 1, 8, 2, 0 },
+		{ 1, 9, 1, 0 },
+		{ 1, 20, 1, 0 },
+		{ 2, 9, 0, 0 },
+		{ 2, 9, 3, 0 },
+		{ 2, 10, 1, 0 },
+		{ 3, 0, 4, -1 },
+		{ 5, 9, 1, 0 },
+		{ 5, 0, 5, 1 },
+		{ 6, 8, 2, 0 },
+		{ 6, 9, 0, 0 },
+		{ 6, 9, 5, 0 },
+		{ 6, 11, 1, 0 },
+		{ 8, 44, 2, 0 },
+		{ 8, 40, 2, 0 },
+		{ 8, 44, 0, 0 },
+		{ 8, 45, 1, 0 },
+		{ 11, 0, 7, 1 },
+		{ 13, 8, _PPN_WORKER_END_MAX, 0 },
+		{ 13, 9, 1, 0 },
+		{ 13, 0, 8, 1 },
 	};
 	struct ppn_worker_message got;
 	uint8_t packet[512] = { 0 };
@@ -219,7 +270,8 @@ static void packets(void **state)
 	assert_true(got_fd >= 0 && got_fd != pass);
 	assert_int_equal(fcntl(got_fd, F_GETFD), FD_CLOEXEC);
 	close(got_fd);
-	assert_int_equal(ppn_packet_receive(fds[1], in, sizeof(in), NULL, 0), 3); /* its fd is closed */
+	assert_int_equal(ppn_packet_receive(fds[1], in, sizeof(in), NULL, 0),
+			 3); /* its fd is closed */
 	assert_int_equal(ppn_packet_receive(fds[1], in, 10, &got_fd, 0), -EMSGSIZE);
 	assert_int_equal(got_fd, -1);
 	close(fds[0]);
@@ -268,9 +320,10 @@ static void many_fds(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(round_trip), cmocka_unit_test(fields),	 cmocka_unit_test(cannot_be_said),
-		cmocka_unit_test(damage),     cmocka_unit_test(refused), cmocka_unit_test(ends),
-		cmocka_unit_test(packets),    cmocka_unit_test(many_fds),
+		cmocka_unit_test(round_trip),	  cmocka_unit_test(fields),
+		cmocka_unit_test(cannot_be_said), cmocka_unit_test(damage),
+		cmocka_unit_test(refused),	  cmocka_unit_test(ends),
+		cmocka_unit_test(packets),	  cmocka_unit_test(many_fds),
 	};
 
 	if (ppn_crypto_init() < 0)

@@ -72,8 +72,8 @@ static bool frame_queue(struct ppn_channel *ch, enum ppn_websocket_opcode opcode
 	struct evbuffer_iovec space;
 
 	/* head and payload in one piece: one write */
-	if (evbuffer_reserve_space(out, (ev_ssize_t)(payload.len + PPN_WEBSOCKET_OVERHEAD_MAX), &space,
-				   1) != 1)
+	if (evbuffer_reserve_space(out, (ev_ssize_t)(payload.len + PPN_WEBSOCKET_OVERHEAD_MAX),
+				   &space, 1) != 1)
 		return false;
 	space.iov_len = ppn_websocket_write(ch->ws, space.iov_base, opcode, payload);
 	return evbuffer_commit_space(out, &space, 1) == 0;

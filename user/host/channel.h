@@ -20,15 +20,15 @@ struct event_base;
 struct ppn_channel;
 
 /* X(ENUM, "words"): why a channel ended. */
-#define PPN_CHANNEL_ENDS(X)                                           \
-	X(OWN, "closed by this side")                                 \
-	X(CLOSED, "closed by the peer")                               \
-	X(TIMEOUT, "timed out")                                       \
-	X(REFUSED, "connection refused")                              \
-	X(UNREACHABLE, "no route")                                    \
-	X(UPGRADE, "not the WebSocket upgrade of this protocol")      \
-	X(FRAME, "WebSocket rule broken")                             \
-	X(SIZE, "message longer than it may be")                      \
+#define PPN_CHANNEL_ENDS(X)                                      \
+	X(OWN, "closed by this side")                            \
+	X(CLOSED, "closed by the peer")                          \
+	X(TIMEOUT, "timed out")                                  \
+	X(REFUSED, "connection refused")                         \
+	X(UNREACHABLE, "no route")                               \
+	X(UPGRADE, "not the WebSocket upgrade of this protocol") \
+	X(FRAME, "WebSocket rule broken")                        \
+	X(SIZE, "message longer than it may be")                 \
 	X(FAILED, "failure of this machine")
 
 enum ppn_channel_end {
@@ -75,8 +75,8 @@ struct ppn_channel_config {
 struct ppn_channel *ppn_channel_server(int fd, const struct ppn_channel_config *config);
 /* Connects, or takes over `fd` (connected or connecting) when `to` is NULL; failures of connect(2) reach ended(). 0, or
  * -errno with fd closed. */
-int ppn_channel_client(struct ppn_channel **ret_channel, const struct sockaddr *to, socklen_t to_len,
-		       int fd, const struct ppn_channel_config *config);
+int ppn_channel_client(struct ppn_channel **ret_channel, const struct sockaddr *to,
+		       socklen_t to_len, int fd, const struct ppn_channel_config *config);
 
 /* Server, after asked(): the 101, if this subprotocol was offered. Otherwise the channel ends (UPGRADE).
  * True: messages may be sent; they leave together with the 101. */

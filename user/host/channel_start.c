@@ -32,8 +32,8 @@ static void upgrade_server(struct ppn_channel *ch, struct evbuffer *in)
 static void upgrade_client(struct ppn_channel *ch, struct evbuffer *in)
 {
 	size_t len = evbuffer_get_length(in), head_len;
-	enum ppn_http_verdict verdict = ppn_http_response_read(evbuffer_pullup(in, -1), len, ch->key,
-							       ch->protocol, &head_len);
+	enum ppn_http_verdict verdict = ppn_http_response_read(evbuffer_pullup(in, -1), len,
+							       ch->key, ch->protocol, &head_len);
 
 	if (verdict == PPN_HTTP_MORE)
 		return;
@@ -154,7 +154,8 @@ static void on_connected(evutil_socket_t fd, short what, void *arg)
 	ppn_channel_leave(ch);
 }
 
-static int connect_begin(int *ret_fd, int *ret_connect_err, const struct sockaddr *to, socklen_t to_len)
+static int connect_begin(int *ret_fd, int *ret_connect_err, const struct sockaddr *to,
+			 socklen_t to_len)
 {
 	int fd = socket(to->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
@@ -166,8 +167,8 @@ static int connect_begin(int *ret_fd, int *ret_connect_err, const struct sockadd
 	return 0;
 }
 
-int ppn_channel_client(struct ppn_channel **ret_channel, const struct sockaddr *to, socklen_t to_len,
-		       int fd, const struct ppn_channel_config *config)
+int ppn_channel_client(struct ppn_channel **ret_channel, const struct sockaddr *to,
+		       socklen_t to_len, int fd, const struct ppn_channel_config *config)
 {
 	int connect_err = 0, err = to ? connect_begin(&fd, &connect_err, to, to_len) : 0;
 	struct ppn_channel *ch;
@@ -193,4 +194,3 @@ int ppn_channel_client(struct ppn_channel **ret_channel, const struct sockaddr *
 	*ret_channel = ch;
 	return 0;
 }
-

@@ -138,7 +138,8 @@ static void message_three(struct ppn_claim_client *client, struct ppn_bytes mess
 {
 	uint8_t node[PPN_MESSAGE_MAX], rs[PPN_KEY_LEN], h[PPN_HASH_LEN];
 	size_t len;
-	int err = ppn_noise_read(&client->noise, node, sizeof(node), &len, message.data, message.len);
+	int err =
+		ppn_noise_read(&client->noise, node, sizeof(node), &len, message.data, message.len);
 
 	if (!err)
 		err = ppn_noise_split(&client->noise, &client->send, &client->receive);
@@ -230,12 +231,14 @@ static void on_ended(void *arg, struct ppn_channel *channel, enum ppn_channel_en
 	client->channel = NULL;
 	ppn_channel_free(channel);
 	wipe(client);
-	client->hooks->ended(client->arg, client, end_of(client, end), client->err ? client->err : err);
+	client->hooks->ended(client->arg, client, end_of(client, end),
+			     client->err ? client->err : err);
 }
 
 /* ---- the caller's side ------------------------------------------------------------------------------ */
 
-static int noise_start(struct ppn_claim_client *client, const struct ppn_claim_client_config *config)
+static int noise_start(struct ppn_claim_client *client,
+		       const struct ppn_claim_client_config *config)
 {
 	static const uint8_t nobody[PPN_HASH_LEN];
 	uint8_t prologue[PPN_PROLOGUE_LEN], e_secret[32];
@@ -248,7 +251,8 @@ static int noise_start(struct ppn_claim_client *client, const struct ppn_claim_c
 	};
 	int err;
 
-	ppn_prologue(prologue, config->mode, config->mode == PPN_MODE_CODE ? nobody : config->fleet);
+	ppn_prologue(prologue, config->mode,
+		     config->mode == PPN_MODE_CODE ? nobody : config->fleet);
 	ppn_random(e_secret, sizeof(e_secret));
 	err = ppn_noise_start(&client->noise, &noise);
 	ppn_wipe(e_secret, sizeof(e_secret));
@@ -267,7 +271,8 @@ static int credentials_take(struct ppn_claim_client *client, struct ppn_bytes cr
 	return 0;
 }
 
-static int channel_start(struct ppn_claim_client *client, const struct ppn_claim_client_config *config)
+static int channel_start(struct ppn_claim_client *client,
+			 const struct ppn_claim_client_config *config)
 {
 	static const struct ppn_channel_hooks hooks = {
 		.connected = on_connected,
@@ -281,11 +286,13 @@ static int channel_start(struct ppn_claim_client *client, const struct ppn_claim
 		.hooks = &hooks,
 		.arg = client,
 		.message_max = PPN_MESSAGE_MAX,
-		.protocol = config->mode == PPN_MODE_CODE ? PPN_SUBPROTOCOL_CODE : PPN_SUBPROTOCOL_PIN,
+		.protocol = config->mode == PPN_MODE_CODE ? PPN_SUBPROTOCOL_CODE :
+							    PPN_SUBPROTOCOL_PIN,
 		.host = "ppn",
 	};
 
-	return ppn_channel_client(&client->channel, config->to, config->to_len, config->fd, &channel);
+	return ppn_channel_client(&client->channel, config->to, config->to_len, config->fd,
+				  &channel);
 }
 
 static unsigned int or_default(unsigned int ms, unsigned int ms_default)

@@ -20,16 +20,16 @@ struct event_base;
 struct ppn_claim_client;
 
 /* X(ENUM, "words"): how a call ended. What is not said by the peer is said by the stage it came in. */
-#define PPN_CLAIM_CLIENT_ENDS(X)                                                                      \
-	X(LOCAL, "failure of this machine")                                                           \
-	X(REFUSED, "connection refused: nothing listens there")                                       \
-	X(UNREACHABLE, "no route to it")                                                              \
-	X(SILENT, "no answer to the connection")                                                      \
-	X(NO_UPGRADE, "it takes the connection but not the WebSocket upgrade")                        \
-	X(NO_HELLO, "it upgraded and sent no first message")                                          \
-	X(NO_PROOF, "it closed on our credentials: of another fleet, or refused")                     \
-	X(CLOSED, "it closed before it answered")                                                     \
-	X(TIMEOUT, "it fell silent")                                                                  \
+#define PPN_CLAIM_CLIENT_ENDS(X)                                                  \
+	X(LOCAL, "failure of this machine")                                       \
+	X(REFUSED, "connection refused: nothing listens there")                   \
+	X(UNREACHABLE, "no route to it")                                          \
+	X(SILENT, "no answer to the connection")                                  \
+	X(NO_UPGRADE, "it takes the connection but not the WebSocket upgrade")    \
+	X(NO_HELLO, "it upgraded and sent no first message")                      \
+	X(NO_PROOF, "it closed on our credentials: of another fleet, or refused") \
+	X(CLOSED, "it closed before it answered")                                 \
+	X(TIMEOUT, "it fell silent")                                              \
 	X(PROTOCOL, "it breaks the protocol")
 
 enum ppn_claim_client_end {
@@ -49,7 +49,8 @@ struct ppn_claim_client_hooks {
 	/* One transport message of the node: struct ppn_answer and what follows. */
 	void (*received)(void *arg, struct ppn_claim_client *client, struct ppn_bytes message);
 	/* Once, unless freed before; err: 0, or the -errno behind it. Only _free() is left to call. */
-	void (*ended)(void *arg, struct ppn_claim_client *client, enum ppn_claim_client_end end, int err);
+	void (*ended)(void *arg, struct ppn_claim_client *client, enum ppn_claim_client_end end,
+		      int err);
 };
 
 struct ppn_claim_client_config {

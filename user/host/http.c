@@ -139,8 +139,8 @@ static bool list_has(struct span list, const char *token, bool ignore_case)
 static bool upgrades(const struct head *head)
 {
 	return span_is(head->value[UPGRADE], "websocket") &&
-	       list_has(head->value[CONNECTION], "upgrade", true) && !head->value[CONTENT_LENGTH].text &&
-	       !head->value[TRANSFER_ENCODING].text;
+	       list_has(head->value[CONNECTION], "upgrade", true) &&
+	       !head->value[CONTENT_LENGTH].text && !head->value[TRANSFER_ENCODING].text;
 }
 
 static bool key_valid(struct span key)
@@ -149,7 +149,8 @@ static bool key_valid(struct span key)
 	size_t len;
 
 	return key.text && key.len == PPN_HTTP_KEY_LEN && !memchr(key.text, ' ', key.len) &&
-	       ppn_unbase64(nonce, sizeof(nonce), &len, key.text, key.len) == 0 && len == sizeof(nonce);
+	       ppn_unbase64(nonce, sizeof(nonce), &len, key.text, key.len) == 0 &&
+	       len == sizeof(nonce);
 }
 
 /* ---- both roles ------------------------------------------------------------------------------ */
@@ -198,9 +199,9 @@ enum ppn_http_verdict ppn_http_response_read(const void *data, size_t len, const
 		return verdict;
 	ppn_http_accept(accept, key);
 	value = head.value;
-	if (!head_parse(&head, &parser, HTTP_RESPONSE, data, head_len) || parser.status_code != 101 ||
-	    !upgrades(&head) || value[EXTENSIONS].text || !value[ACCEPT].text ||
-	    value[ACCEPT].len != PPN_HTTP_ACCEPT_LEN ||
+	if (!head_parse(&head, &parser, HTTP_RESPONSE, data, head_len) ||
+	    parser.status_code != 101 || !upgrades(&head) || value[EXTENSIONS].text ||
+	    !value[ACCEPT].text || value[ACCEPT].len != PPN_HTTP_ACCEPT_LEN ||
 	    memcmp(value[ACCEPT].text, accept, PPN_HTTP_ACCEPT_LEN) != 0 || !value[PROTOCOL].text ||
 	    value[PROTOCOL].len != strlen(protocol) ||
 	    memcmp(value[PROTOCOL].text, protocol, value[PROTOCOL].len) != 0)
@@ -212,11 +213,12 @@ enum ppn_http_verdict ppn_http_response_read(const void *data, size_t len, const
 size_t ppn_http_request_write(char ret_text[static PPN_HTTP_WRITE_MAX], const char *host,
 			      const char *key, const char *protocol)
 {
-	return (size_t)snprintf(ret_text, PPN_HTTP_WRITE_MAX,
-				"GET / HTTP/1.1\r\nHost: %.128s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-				"Sec-WebSocket-Key: %.24s\r\nSec-WebSocket-Version: 13\r\n"
-				"Sec-WebSocket-Protocol: %.64s\r\n\r\n",
-				host, key, protocol);
+	return (size_t)snprintf(
+		ret_text, PPN_HTTP_WRITE_MAX,
+		"GET / HTTP/1.1\r\nHost: %.128s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+		"Sec-WebSocket-Key: %.24s\r\nSec-WebSocket-Version: 13\r\n"
+		"Sec-WebSocket-Protocol: %.64s\r\n\r\n",
+		host, key, protocol);
 }
 
 size_t ppn_http_response_write(char ret_text[static PPN_HTTP_WRITE_MAX], const char *key,
@@ -225,10 +227,11 @@ size_t ppn_http_response_write(char ret_text[static PPN_HTTP_WRITE_MAX], const c
 	char accept[PPN_HTTP_ACCEPT_LEN + 1];
 
 	ppn_http_accept(accept, key);
-	return (size_t)snprintf(ret_text, PPN_HTTP_WRITE_MAX,
-				"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-				"Sec-WebSocket-Accept: %s\r\nSec-WebSocket-Protocol: %.64s\r\n\r\n",
-				accept, protocol);
+	return (size_t)snprintf(
+		ret_text, PPN_HTTP_WRITE_MAX,
+		"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+		"Sec-WebSocket-Accept: %s\r\nSec-WebSocket-Protocol: %.64s\r\n\r\n",
+		accept, protocol);
 }
 
 void ppn_http_accept(char ret_accept[static PPN_HTTP_ACCEPT_LEN + 1], const char *key)

@@ -144,7 +144,8 @@ static enum ppn_websocket_event message_room(struct ppn_websocket *ws, uint64_t 
 static enum ppn_websocket_event frame_start(struct ppn_websocket *ws,
 					    const struct wslay_frame_iocb *frame)
 {
-	if (frame->rsv != 0 || (frame->mask != 0) != ws->server || !opcode_allowed(ws, frame->opcode))
+	if (frame->rsv != 0 || (frame->mask != 0) != ws->server ||
+	    !opcode_allowed(ws, frame->opcode))
 		return PPN_WEBSOCKET_BROKEN;
 	ws->in_frame = true;
 	ws->frame_left = frame->payload_length;

@@ -165,7 +165,8 @@ static int decrypt_and_hash(struct ppn_noise *noise, uint8_t *out, const uint8_t
 	memcpy(h, noise->h, sizeof(h));
 	mix_hash(noise, in, len); /* first: out may be in */
 	if (noise->has_key)
-		return ppn_aead_open(out, noise->cipher.key, noise->cipher.n++, h, sizeof(h), in, len);
+		return ppn_aead_open(out, noise->cipher.key, noise->cipher.n++, h, sizeof(h), in,
+				     len);
 	if (len > 0)
 		memmove(out, in, len);
 	return 0;
@@ -183,8 +184,8 @@ static bool has_token(const struct ppn_noise_pattern *pattern, bool initiator, e
 }
 
 /* A static key is told beforehand, sent in a message, or not had at all. */
-static bool keys_suffice(const struct ppn_noise_pattern *pattern, const struct ppn_noise_config *config,
-			 unsigned int n_psks)
+static bool keys_suffice(const struct ppn_noise_pattern *pattern,
+			 const struct ppn_noise_config *config, unsigned int n_psks)
 {
 	bool own_known = config->initiator ? pattern->initiator_known : pattern->responder_known;
 	bool peer_known = config->initiator ? pattern->responder_known : pattern->initiator_known;
@@ -438,7 +439,8 @@ int ppn_noise_read(struct ppn_noise *noise, uint8_t *ret_payload, size_t ret_max
 
 	if (err)
 		return err;
-	if (message_len < overhead || message_len > PPN_MESSAGE2_MAX || ret_max < message_len - overhead)
+	if (message_len < overhead || message_len > PPN_MESSAGE2_MAX ||
+	    ret_max < message_len - overhead)
 		return fail(noise, -EMSGSIZE);
 	payload_len = message_len - overhead;
 	message_tokens(noise, tokens);

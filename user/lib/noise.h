@@ -45,7 +45,8 @@ struct ppn_noise {
 };
 
 struct ppn_noise_config {
-	const char *name; /* protocol name, "Noise_XX_25519_ChaChaPoly_SHA256", psk modifiers allowed */
+	const char *
+		name; /* protocol name, "Noise_XX_25519_ChaChaPoly_SHA256", psk modifiers allowed */
 	bool initiator;
 	const void *prologue;
 	size_t prologue_len;

@@ -278,16 +278,17 @@ int ppn_worker_decode(struct ppn_worker_message *ret_message, const void *packet
 	memcpy(&head, packet, sizeof(head));
 	row = row_of(head.type);
 	len -= sizeof(head);
-	if (!row || head.conn == 0 || !all_zero(head.zero, sizeof(head.zero)) || len < row->fixed_len ||
-	    len - row->fixed_len > row->bytes_max)
+	if (!row || head.conn == 0 || !all_zero(head.zero, sizeof(head.zero)) ||
+	    len < row->fixed_len || len - row->fixed_len > row->bytes_max)
 		return -EBADMSG;
 	memset(&m, 0, sizeof(m));
 	m.type = head.type;
 	m.conn = be32toh(head.conn);
 	bytes = bytes_of(&m, row);
 	if (bytes)
-		*bytes = (struct ppn_bytes){ (const uint8_t *)packet + sizeof(head) + row->fixed_len,
-					     len - row->fixed_len };
+		*bytes =
+			(struct ppn_bytes){ (const uint8_t *)packet + sizeof(head) + row->fixed_len,
+					    len - row->fixed_len };
 	memset(&f, 0, sizeof(f));
 	memcpy(&f, (const uint8_t *)packet + sizeof(head), row->fixed_len);
 	good = row->get(&m, &f);

@@ -46,17 +46,17 @@ enum ppn_worker_type {
 };
 
 /* X(ENUM, "words"): how a connection of the claim port ended. */
-#define PPN_WORKER_ENDS(X)                                                   \
-	X(ANSWERED, "answered")                                              \
-	X(LIMIT, "too many connections")                                     \
-	X(TIMEOUT, "timed out")                                              \
-	X(GONE, "peer went away")                                            \
-	X(UPGRADE, "not a WebSocket upgrade to this node's subprotocol")     \
-	X(FRAME, "WebSocket rule broken")                                    \
-	X(NOISE, "Noise message wrong")                                      \
-	X(ORDER, "message out of turn")                                      \
-	X(SIZE, "message or stream longer than it may be")                   \
-	X(REFUSED, "refused by the node")                                    \
+#define PPN_WORKER_ENDS(X)                                               \
+	X(ANSWERED, "answered")                                          \
+	X(LIMIT, "too many connections")                                 \
+	X(TIMEOUT, "timed out")                                          \
+	X(GONE, "peer went away")                                        \
+	X(UPGRADE, "not a WebSocket upgrade to this node's subprotocol") \
+	X(FRAME, "WebSocket rule broken")                                \
+	X(NOISE, "Noise message wrong")                                  \
+	X(ORDER, "message out of turn")                                  \
+	X(SIZE, "message or stream longer than it may be")               \
+	X(REFUSED, "refused by the node")                                \
 	X(FAILED, "failure of this machine")
 
 enum ppn_worker_end {

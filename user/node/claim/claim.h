@@ -58,7 +58,8 @@ struct claim {
 	uint32_t last_number;
 	int err; /* why the loop was left */
 	struct claim_conn conns[PPN_CLAIM_CONNS_MAX];
-	uint8_t packet[PPN_WORKER_PACKET_MAX], plain[PPN_MESSAGE2_MAX]; /* of the moment; wiped after use */
+	uint8_t packet[PPN_WORKER_PACKET_MAX],
+		plain[PPN_MESSAGE2_MAX]; /* of the moment; wiped after use */
 };
 
 /* listen.c */

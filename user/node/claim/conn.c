@@ -57,8 +57,9 @@ static void deadline_next(struct claim_conn *conn)
 {
 	uint64_t now = now_ms(), left = now < conn->until_ms ? conn->until_ms - now : 1;
 
-	ppn_channel_deadline(conn->channel, left < conn->claim->message_ms ? (unsigned int)left :
-									       conn->claim->message_ms);
+	ppn_channel_deadline(conn->channel, left < conn->claim->message_ms ?
+						    (unsigned int)left :
+						    conn->claim->message_ms);
 }
 
 /* ---- asking the monitor ---------------------------------------------------------------------- */
@@ -111,7 +112,8 @@ static enum ppn_worker_end commit(struct claim_conn *conn, const struct input *i
 /* ---- the handshake ------------------------------------------------------------------------------ */
 
 /* DH(s, re) was done by the monitor, which gave it for this very re. */
-static int deliver_se(void *arg, uint8_t ret_shared[static 32], const uint8_t key[static PPN_KEY_LEN])
+static int deliver_se(void *arg, uint8_t ret_shared[static 32],
+		      const uint8_t key[static PPN_KEY_LEN])
 {
 	struct claim_conn *conn = arg;
 
@@ -146,8 +148,9 @@ static int noise_start(struct claim_conn *conn, const struct ppn_worker_message 
 /* The 101 and message 1, in one write. */
 static enum ppn_worker_end greet(struct claim_conn *conn, const struct input *in)
 {
-	const char *protocol = in->answer->ticket_answer.mode == PPN_MODE_CODE ? PPN_SUBPROTOCOL_CODE :
-										 PPN_SUBPROTOCOL_PIN;
+	const char *protocol = in->answer->ticket_answer.mode == PPN_MODE_CODE ?
+				       PPN_SUBPROTOCOL_CODE :
+				       PPN_SUBPROTOCOL_PIN;
 	uint8_t message[PPN_KEY_LEN];
 	size_t len;
 
@@ -164,7 +167,8 @@ static int send_proof(struct claim_conn *conn, struct ppn_bytes node)
 {
 	uint8_t message[PPN_MESSAGE_MAX];
 	size_t len;
-	int err = ppn_noise_write(&conn->noise, message, sizeof(message), &len, node.data, node.len);
+	int err =
+		ppn_noise_write(&conn->noise, message, sizeof(message), &len, node.data, node.len);
 
 	if (!err)
 		err = ppn_channel_send(conn->channel, (struct ppn_bytes){ message, len });
@@ -381,10 +385,14 @@ static void conn_wipe(struct claim_conn *conn)
 static void on_ended(void *arg, struct ppn_channel *channel, enum ppn_channel_end end, int err)
 {
 	static const enum ppn_worker_end ends[_PPN_CHANNEL_END_MAX] = {
-		[PPN_CHANNEL_CLOSED] = PPN_WORKER_END_GONE,    [PPN_CHANNEL_TIMEOUT] = PPN_WORKER_END_TIMEOUT,
-		[PPN_CHANNEL_UPGRADE] = PPN_WORKER_END_UPGRADE, [PPN_CHANNEL_FRAME] = PPN_WORKER_END_FRAME,
-		[PPN_CHANNEL_SIZE] = PPN_WORKER_END_SIZE,	[PPN_CHANNEL_FAILED] = PPN_WORKER_END_FAILED,
-		[PPN_CHANNEL_REFUSED] = PPN_WORKER_END_FAILED,	[PPN_CHANNEL_UNREACHABLE] = PPN_WORKER_END_FAILED,
+		[PPN_CHANNEL_CLOSED] = PPN_WORKER_END_GONE,
+		[PPN_CHANNEL_TIMEOUT] = PPN_WORKER_END_TIMEOUT,
+		[PPN_CHANNEL_UPGRADE] = PPN_WORKER_END_UPGRADE,
+		[PPN_CHANNEL_FRAME] = PPN_WORKER_END_FRAME,
+		[PPN_CHANNEL_SIZE] = PPN_WORKER_END_SIZE,
+		[PPN_CHANNEL_FAILED] = PPN_WORKER_END_FAILED,
+		[PPN_CHANNEL_REFUSED] = PPN_WORKER_END_FAILED,
+		[PPN_CHANNEL_UNREACHABLE] = PPN_WORKER_END_FAILED,
 	};
 	struct claim_conn *conn = arg;
 	struct claim *claim = conn->claim;

@@ -125,7 +125,8 @@ static void on_connection(evutil_socket_t fd, short what, void *arg)
 	for (int i = 0; i < BATCH; i++) {
 		struct sockaddr_storage peer = { 0 };
 		socklen_t len = sizeof(peer);
-		int conn = accept4(fd, (struct sockaddr *)&peer, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		int conn =
+			accept4(fd, (struct sockaddr *)&peer, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 		if (conn >= 0) {
 			take(claim, conn, &peer);
@@ -148,8 +149,8 @@ static void on_rested(evutil_socket_t fd, short what, void *arg)
 
 int claim_listen_start(struct claim *claim)
 {
-	claim->accepting =
-		event_new(claim->base, claim->listen_fd, EV_READ | EV_PERSIST, on_connection, claim);
+	claim->accepting = event_new(claim->base, claim->listen_fd, EV_READ | EV_PERSIST,
+				     on_connection, claim);
 	claim->resting = evtimer_new(claim->base, on_rested, claim);
 	if (!claim->accepting || !claim->resting || event_add(claim->accepting, NULL) < 0)
 		return -ENOMEM;

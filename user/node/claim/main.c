@@ -41,9 +41,10 @@ static int usage(const char *name, const char *value)
 {
 	if (name)
 		fprintf(stderr, "ppnd-claim: --%s %s: not a number in its range\n", name, value);
-	fprintf(stderr, "ppnd-claim is started by ppnd: --uid N --gid N [--handshake-ms N] "
-			"[--message-ms N] [--total-ms N], with the claim port's socket as fd 3 and ppnd's as "
-			"fd 4\n");
+	fprintf(stderr,
+		"ppnd-claim is started by ppnd: --uid N --gid N [--handshake-ms N] "
+		"[--message-ms N] [--total-ms N], with the claim port's socket as fd 3 and ppnd's as "
+		"fd 4\n");
 	return -EINVAL;
 }
 
@@ -109,7 +110,8 @@ static int become(const struct options *options)
 	if (geteuid() != 0)
 		return 0;
 	if (options->uid == NOBODY || options->gid == NOBODY || uid == 0 || gid == 0)
-		return ppn_log_errno(LOG_ERR, -EPERM, "started as root without --uid and --gid of another");
+		return ppn_log_errno(LOG_ERR, -EPERM,
+				     "started as root without --uid and --gid of another");
 	if (setgroups(0, NULL) < 0 || setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0)
 		return ppn_log_errno(LOG_ERR, -errno, "becoming uid %lu, gid %lu", options->uid,
 				     options->gid);

@@ -18,7 +18,8 @@ void claim_monitor_send(struct claim *claim, const struct ppn_worker_message *me
 {
 	ssize_t len = ppn_worker_encode(claim->packet, sizeof(claim->packet), message);
 	int err = len < 0 ? (int)len :
-			    ppn_packet_send(claim->monitor_fd, claim->packet, (size_t)len, pass_fd, 0);
+			    ppn_packet_send(claim->monitor_fd, claim->packet, (size_t)len, pass_fd,
+					    0);
 
 	if (err == -EPIPE || err == -ECONNRESET)
 		lost(claim, 0);
@@ -28,7 +29,9 @@ void claim_monitor_send(struct claim *claim, const struct ppn_worker_message *me
 
 void claim_monitor_done(struct claim *claim, uint32_t number, enum ppn_worker_end end)
 {
-	const struct ppn_worker_message done = { .type = PPN_WORKER_DONE, .conn = number, .done.end = end };
+	const struct ppn_worker_message done = { .type = PPN_WORKER_DONE,
+						 .conn = number,
+						 .done.end = end };
 
 	claim_monitor_send(claim, &done, -1);
 }
@@ -55,7 +58,8 @@ static void on_answer(evutil_socket_t fd, short what, void *arg)
 {
 	struct ppn_worker_message answer;
 	struct claim *claim = arg;
-	ssize_t len = ppn_packet_receive(fd, claim->packet, sizeof(claim->packet), NULL, MSG_DONTWAIT);
+	ssize_t len =
+		ppn_packet_receive(fd, claim->packet, sizeof(claim->packet), NULL, MSG_DONTWAIT);
 
 	(void)what;
 	if (len == -EAGAIN)
@@ -75,7 +79,8 @@ static void on_answer(evutil_socket_t fd, short what, void *arg)
 
 int claim_monitor_start(struct claim *claim)
 {
-	claim->answers = event_new(claim->base, claim->monitor_fd, EV_READ | EV_PERSIST, on_answer, claim);
+	claim->answers =
+		event_new(claim->base, claim->monitor_fd, EV_READ | EV_PERSIST, on_answer, claim);
 	return claim->answers && event_add(claim->answers, NULL) == 0 ? 0 : -ENOMEM;
 }
 
