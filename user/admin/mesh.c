@@ -186,6 +186,11 @@ static void node_member(const struct ppn_service *service, const struct ppn_pair
 	if (service->local && memcmp(pair->identity, service->local_identity, PPN_KEY_LEN) == 0) {
 		member->flags |= PPN_MEMBER_SEAT;
 		memcpy(member->serial, service->store.cert.serial, PPN_SERIAL_LEN);
+		if (!member->n_endpoints) { /* claimed over loopback: the seat knows where it is found */
+			member->n_endpoints = (uint8_t)service->config.n_endpoints;
+			memcpy(member->endpoint, service->config.endpoint,
+			       sizeof(member->endpoint));
+		}
 	}
 }
 
