@@ -189,7 +189,7 @@ check_arrows() {
 # user/lib is pure: randomness, time and files reach it as arguments. The one source of randomness
 # is libsodium's, which only lib/crypto.c may include; what needs it is handed its function.
 check_pure() {
-	local impure='open|open64|openat|read|write|close|socket|connect|send|recv|fopen|fopen64|f?printf|puts'
+	local impure='open|open64|openat|read|write|close|socket|connect|send|recv|fopen|fopen64|v?f?printf|f?puts|f?putc|putchar|fwrite'
 	impure+='|v?syslog|time|clock_gettime|gettimeofday|getrandom|getenv|randombytes.*|exit|abort|sleep'
 	make -s O="$PPN_BUILD" "$PPN_BUILD/libppn.a"
 	none "$(nm -A --undefined-only "$PPN_BUILD/libppn.a" |
