@@ -70,6 +70,12 @@ static __always_inline _Bool ppn_is_unspecified(const struct in6_addr *a)
 	return !(ppn_load64(a) | ppn_load64(&a->s6_addr32[2]));
 }
 
+/* ::ffff:0:0/96 stands for IPv4 in tables (open_ports) and never travels, RFC 4291 2.5.5.2. */
+static __always_inline _Bool ppn_is_mapped(const struct in6_addr *a)
+{
+	return !ppn_load64(a) && a->s6_addr32[2] == bpf_htonl(0xffff);
+}
+
 static __always_inline _Bool ppn_same_address(const void *a, const void *b)
 {
 	return ppn_load64(a) == ppn_load64(b) && ppn_load64(a + 8) == ppn_load64(b + 8);

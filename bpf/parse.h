@@ -176,6 +176,8 @@ static __always_inline int ppn_parse_ip6(struct ppn_packet *p)
 		return PPN_REASON_IP_HEADER;
 	if (payload > p->len)
 		return PPN_REASON_SHORT;
+	if (ppn_is_mapped(&ip->saddr) || ppn_is_mapped(&ip->daddr))
+		return PPN_REASON_IP_HEADER;
 	p->version = 6;
 	p->ip6 = ip;
 	p->proto = ip->nexthdr;

@@ -15,7 +15,7 @@
 	X(SHORT, DROP, "short", "shorter than its headers say")                                    \
 	X(ETHERTYPE, DROP, "ethertype", "neither ARP, IPv4 nor IPv6")                              \
 	X(VLAN, DROP, "vlan", "more than two VLAN tags")                                           \
-	X(IP_HEADER, DROP, "ip_header", "version, header length or total length wrong")            \
+	X(IP_HEADER, DROP, "ip_header", "IP version, length or kind of address wrong")             \
 	X(IP_OPTION, DROP, "ip_option", "IPv4 source route, or malformed options")                 \
 	X(FRAGMENT, DROP, "fragment", "IPv4 fragment")                                             \
 	X(EXTENSION, DROP, "extension", "IPv6 extension header, atomic fragments included")        \

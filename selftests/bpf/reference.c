@@ -370,6 +370,9 @@ static struct reference_verdict ip6(struct datagram *d, const uint8_t *ip, size_
 	d->len = number16(ip + 4);
 	if (d->len > len - 40)
 		return drop(PPN_REASON_SHORT);
+	if ((all_zero(ip + 8, 10) && number16(ip + 18) == 0xffff) ||
+	    (all_zero(ip + 24, 10) && number16(ip + 34) == 0xffff))
+		return drop(PPN_REASON_IP_HEADER);
 	d->version = 6;
 	d->proto = ip[6];
 	d->hop_limit = ip[7];

@@ -85,6 +85,12 @@ static const struct row ip4_rows[] = {
 static const struct row ip6_rows[] = {
 	{ "IPv6: version 4", { V6, UDP(40000, HARNESS_WG), PATCH(L3, 0, 0x40) },
 	  0, 0, "DDDD", ALL(IP_HEADER) },
+	{ "IPv6: IPv4-mapped source",
+	  { .src = "::ffff:192.0.2.7", .dst = "2001:db8::1", UDP(40000, 53), PAYLOAD(20) },
+	  0, WITH_PORTS, "DDDD", ALL(IP_HEADER) },
+	{ "IPv6: IPv4-mapped destination",
+	  { .src = "2001:db8::7", .dst = "::ffff:192.0.2.1", TCP(40000, 443, SYN) },
+	  0, WITH_PORTS, "DDDD", ALL(IP_HEADER) },
 	{ "IPv6: payload beyond packet", { V6, UDP(40000, HARNESS_WG), PATCH(L3, 5, 9) },
 	  0, 0, "DDDD", ALL(SHORT) },
 	{ "IPv6: header cut", { V6, UDP(40000, HARNESS_WG), .cut = 9 }, 0, 0, "DDDD", ALL(SHORT) },
