@@ -130,8 +130,8 @@ static void list_of_many_roots(void **state)
 	struct ppn_crl out;
 
 	(void)state;
-	for (uint8_t i = 0; i < PPN_ROOTS_MAX + 1; i++)
-		body[sizeof(head) + i * sizeof(struct ppn_crl_lowest)] = i;
+	for (int i = 0; i < PPN_ROOTS_MAX + 1; i++)
+		body[sizeof(head) + i * sizeof(struct ppn_crl_lowest)] = (uint8_t)i;
 	memcpy(body, &head, sizeof(head));
 	assert_check(ppn_crl_read(&view, &out), PPN_CHECK_LONG);
 	head.n_lowest = PPN_ROOTS_MAX;

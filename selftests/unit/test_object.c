@@ -307,7 +307,7 @@ static void has_words(void **state)
 	assert_string_equal(ppn_state_text(_PPN_STATE_MAX), "?");
 	assert_string_equal(ppn_posture_text(PPN_POSTURE_CLOUD), "cloud");
 	assert_string_equal(ppn_posture_text(_PPN_POSTURE_MAX), "?");
-	for (uint8_t op = PPN_OP_PING; op < _PPN_OP_MAX; op++)
+	for (int op = PPN_OP_PING; op < _PPN_OP_MAX; op++)
 		assert_int_equal(ppn_op_number(ppn_op_text(op)), op);
 	assert_string_equal(ppn_op_text(0), "?");
 	assert_string_equal(ppn_op_text(_PPN_OP_MAX), "?");
