@@ -17,7 +17,10 @@ drive() { wgdrive link "$@"; }
 refuses() {
 	local want=$1 out
 	shift
-	out=$(drive "$@" 2>&1) && return 1
+	if out=$(drive "$@" 2>&1); then
+		echo "not refused: $*"
+		return 1
+	fi
 	same "link: $want" "$out"
 }
 # same WANTED GOT
@@ -73,7 +76,7 @@ up_and_mtu() {
 		drive down ppn0 && ! is_up ppn0 && changes_nothing drive down ppn0 &&
 		drive mtu ppn0 1420 &&
 		refuses ENODEV up nosuch && refuses ENODEV mtu nosuch 1300 &&
-		refuses EINVAL mtu ppn0 999999
+		refuses EINVAL mtu ppn0 4294967295
 }
 
 address_is_exact() {

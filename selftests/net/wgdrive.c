@@ -174,8 +174,8 @@ static void print_peer(const struct ppn_wg_peer *p)
 		inet_ntop(AF_INET6, p->allowed[i].addr, text, sizeof(text));
 		printf("%s%s/%u", i ? "," : "", text, p->allowed[i].len);
 	}
-	printf("\t%llu\t%llu\t%llu\t", (unsigned long long)p->handshake_s, (unsigned long long)p->rx,
-	       (unsigned long long)p->tx);
+	printf("\t%llu\t%llu\t%llu\t", (unsigned long long)p->handshake_s,
+	       (unsigned long long)p->rx, (unsigned long long)p->tx);
 	if (p->keepalive_s)
 		printf("%u\n", p->keepalive_s);
 	else
@@ -211,7 +211,14 @@ static int on_device(struct ppn_wg **wg, const char *verb, char **args, int n)
 		return wg_dump(*wg);
 	if (!strcmp(verb, "peers"))
 		return wg_peers(*wg);
-	if (!strcmp(verb, "delete"))
+	/* When stdin ends. */
+	if (!strcmp(verb, "delete-later")) {
+		puts("ready");
+		fflush(stdout);
+		while (getchar() != EOF)
+			;
+	}
+	if (!strncmp(verb, "delete", 6))
 		return ppn_wg_delete(wg);
 	if (!strcmp(verb, "self") && n == 2) {
 		arg_key(args[0], key);
@@ -262,8 +269,9 @@ static int link_info(struct ppn_link *link, char **args)
 
 	if (!err)
 		printf("%u %s %s %u %s %02x:%02x:%02x:%02x:%02x:%02x\n", info.ifindex, info.name,
-		       *info.driver ? info.driver : "-", info.mtu, info.up ? "up" : "down", info.mac[0],
-		       info.mac[1], info.mac[2], info.mac[3], info.mac[4], info.mac[5]);
+		       *info.driver ? info.driver : "-", info.mtu, info.up ? "up" : "down",
+		       info.mac[0], info.mac[1], info.mac[2], info.mac[3], info.mac[4],
+		       info.mac[5]);
 	return err;
 }
 
@@ -354,10 +362,10 @@ static const struct {
 	int n_args;
 	int (*run)(struct ppn_link *link, char **args);
 } link_verbs[] = {
-	{ "info", 1, link_info },	{ "up", 1, link_up },
-	{ "down", 1, link_down },	{ "mtu", 2, link_mtu },
-	{ "address", 2, link_address }, { "fleet", 2, link_fleet },
-	{ "fleet-gone", 0, link_gone }, { "harden", 2, link_harden },
+	{ "info", 1, link_info },	    { "up", 1, link_up },
+	{ "down", 1, link_down },	    { "mtu", 2, link_mtu },
+	{ "address", 2, link_address },	    { "fleet", 2, link_fleet },
+	{ "fleet-gone", 0, link_gone },	    { "harden", 2, link_harden },
 	{ "addresses", 2, link_addresses }, { "watch", 0, link_watch },
 };
 

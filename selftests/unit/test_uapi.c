@@ -36,24 +36,25 @@ static int feed(struct ppn_wg_device *device, const char *answer, size_t step)
 
 static void whole_answer(void **state)
 {
-	static const char answer[] = "private_key=5dab087e624a8a4b79e17f8b83800ee66f3bb1292618b6fd1c2f8b27ff88e0eb\n"
-				     "listen_port=51820\n"
-				     "fwmark=7\n"
-				     "public_key=" KEY_A "\n"
-				     "preshared_key=" ZEROS "\n"
-				     "protocol_version=1\n"
-				     "endpoint=192.0.2.1:4000\n"
-				     "last_handshake_time_sec=1700000000\n"
-				     "last_handshake_time_nsec=5\n"
-				     "tx_bytes=18446744073709551615\n"
-				     "rx_bytes=2\n"
-				     "persistent_keepalive_interval=25\n"
-				     "allowed_ip=fd00::1/128\n"
-				     "allowed_ip=fd01::ff/16\n"
-				     "something_new=1=2\n"
-				     "public_key=" KEY_B "\n"
-				     "endpoint=[2001:db8::1]:65535\n"
-				     "errno=0\n\n";
+	static const char answer[] =
+		"private_key=5dab087e624a8a4b79e17f8b83800ee66f3bb1292618b6fd1c2f8b27ff88e0eb\n"
+		"listen_port=51820\n"
+		"fwmark=7\n"
+		"public_key=" KEY_A "\n"
+		"preshared_key=" ZEROS "\n"
+		"protocol_version=1\n"
+		"endpoint=192.0.2.1:4000\n"
+		"last_handshake_time_sec=1700000000\n"
+		"last_handshake_time_nsec=5\n"
+		"tx_bytes=18446744073709551615\n"
+		"rx_bytes=2\n"
+		"persistent_keepalive_interval=25\n"
+		"allowed_ip=fd00::1/128\n"
+		"allowed_ip=fd01::ff/16\n"
+		"something_new=1=2\n"
+		"public_key=" KEY_B "\n"
+		"endpoint=[2001:db8::1]:65535\n"
+		"errno=0\n\n";
 	/* Bob's public key of RFC 7748 6.1. */
 	static const uint8_t public[] = { 0xde, 0x9e, 0xdb, 0x7d, 0x7b, 0x7d, 0xc1, 0xb4 };
 	struct ppn_wg_device d = { 0 };
@@ -105,10 +106,12 @@ static void scopes(void **state)
 	struct ppn_wg_device d = { 0 };
 
 	(void)state;
-	assert_int_equal(feed(&d, "public_key=" KEY_A "\nendpoint=[fe80::1%7]:1\nerrno=0\n\n", 9), 1);
+	assert_int_equal(feed(&d, "public_key=" KEY_A "\nendpoint=[fe80::1%7]:1\nerrno=0\n\n", 9),
+			 1);
 	assert_int_equal(d.peers[0].endpoint.sin6_scope_id, 7);
 	free_device(&d);
-	assert_int_equal(feed(&d, "public_key=" KEY_A "\nendpoint=[fe80::1%lo]:1\nerrno=0\n\n", 9), 1);
+	assert_int_equal(feed(&d, "public_key=" KEY_A "\nendpoint=[fe80::1%lo]:1\nerrno=0\n\n", 9),
+			 1);
 	assert_int_equal(d.peers[0].endpoint.sin6_scope_id, if_nametoindex("lo"));
 	free_device(&d);
 }
@@ -118,7 +121,8 @@ static void foreign_things(void **state)
 	static const char *const answers[] = {
 		"public_key=" KEY_A "\npreshared_key=" KEY_B "\nerrno=0\n\n",
 		"public_key=" KEY_A "\nallowed_ip=10.0.0.0/8\nerrno=0\n\n",
-		"public_key=" KEY_A "\nallowed_ip=fd00::/16\nallowed_ip=fd01::/16\nallowed_ip=fd02::/16\n"
+		"public_key=" KEY_A
+		"\nallowed_ip=fd00::/16\nallowed_ip=fd01::/16\nallowed_ip=fd02::/16\n"
 		"allowed_ip=fd03::/16\nallowed_ip=fd04::/16\nerrno=0\n\n",
 	};
 	struct ppn_wg_device d = { 0 };
@@ -263,7 +267,8 @@ static void says(const struct ppn_wg_edit *edit, const char *expected)
 
 static void edits(void **state)
 {
-	static const uint8_t local[16] = { 0xfe, 0x80, [15] = 1 }, global[16] = { 0x20, 1, 0xd, 0xb8, [15] = 1 };
+	static const uint8_t local[16] = { 0xfe, 0x80, [15] = 1 },
+			     global[16] = { 0x20, 1, 0xd, 0xb8, [15] = 1 };
 	struct ppn_wg_peer p = full_peer();
 	struct ppn_wg_edit edit = { PPN_WG_SET_REMOVE, &p };
 

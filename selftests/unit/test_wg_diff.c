@@ -88,6 +88,9 @@ static void scope_of_link_local_only(void **state)
 	ppn_wg_endpoint(&have.endpoint, local, 16, 1, 2);
 	ppn_wg_endpoint(&want.endpoint, local, 16, 1, 3);
 	assert_int_equal(one_edit(&have, &want), PPN_WG_SET_ENDPOINT);
+	/* A device that does not tell. */
+	ppn_wg_endpoint(&have.endpoint, local, 16, 1, 0);
+	assert_int_equal(one_edit(&have, &want), 0);
 	ppn_wg_endpoint(&have.endpoint, global, 16, 1, 2);
 	ppn_wg_endpoint(&want.endpoint, global, 16, 1, 3);
 	assert_int_equal(one_edit(&have, &want), 0);
@@ -130,7 +133,8 @@ static void fresh_endpoint_is_kept(void **state)
 
 static void removals_come_first(void **state)
 {
-	struct ppn_wg_peer have[] = { peer(9), peer(2), peer(5) }, want[] = { peer(5), peer(1), peer(3) };
+	struct ppn_wg_peer have[] = { peer(9), peer(2), peer(5) },
+			   want[] = { peer(5), peer(1), peer(3) };
 	const struct ppn_wg_device device = { .n_peers = 3, .peers = have };
 	struct ppn_wg_edits edits = { 0 };
 
@@ -366,8 +370,8 @@ static size_t random_peers(struct ppn_wg_peer *peers, bool device)
 	return n;
 }
 
-static void check_model(const struct model *m, const struct model *before, const struct ppn_wg_peer *want,
-			size_t n)
+static void check_model(const struct model *m, const struct model *before,
+			const struct ppn_wg_peer *want, size_t n)
 {
 	assert_int_equal(m->n, n);
 	for (size_t i = 0; i < n; i++) {
@@ -381,7 +385,8 @@ static void check_model(const struct model *m, const struct model *before, const
 		assert_true(same_allowed(p, &want[i]));
 		assert_int_equal(p->keepalive_s, want[i].keepalive_s);
 		assert_false(p->foreign);
-		if (old && old->endpoint.sin6_family && (old->handshake_s || !want[i].endpoint.sin6_family))
+		if (old && old->endpoint.sin6_family &&
+		    (old->handshake_s || !want[i].endpoint.sin6_family))
 			assert_true(same_endpoint(&p->endpoint, &old->endpoint));
 		else
 			assert_true(same_endpoint(&p->endpoint, &want[i].endpoint));

@@ -96,7 +96,8 @@ int ppn_link_info(struct ppn_link *link, uint32_t ifindex, struct ppn_link_info 
 
 	if (!ifindex)
 		return -ENODEV;
-	err = ppn_nl_talk(link->sk, ppn_rt_msg(RTM_GETLINK, 0, &head, sizeof(head)), take_info, &info);
+	err = ppn_nl_talk(link->sk, ppn_rt_msg(RTM_GETLINK, 0, &head, sizeof(head)), take_info,
+			  &info);
 	if (err)
 		return err;
 	driver(info.name, info.driver, sizeof(info.driver));
@@ -153,14 +154,17 @@ static int take_addr(const struct nlmsghdr *hdr, void *arg)
 	struct addr_list *list = arg;
 	struct addr *a;
 
-	if (hdr->nlmsg_type != RTM_NEWADDR || head->ifa_index != list->ifindex || list->n == ADDRS_MAX)
+	if (hdr->nlmsg_type != RTM_NEWADDR || head->ifa_index != list->ifindex ||
+	    list->n == ADDRS_MAX)
 		return 0;
 	if (nlmsg_parse((struct nlmsghdr *)hdr, sizeof(*head), attr, IFA_MAX, NULL))
 		return -EPROTO;
 	/* Our own end; IFA_ADDRESS is the far one on a point-to-point link. */
 	ip = attr[IFA_LOCAL] ? attr[IFA_LOCAL] : attr[IFA_ADDRESS];
 	a = &list->addr[list->n];
-	*a = (struct addr){ .family = head->ifa_family, .len = head->ifa_prefixlen, .scope = head->ifa_scope };
+	*a = (struct addr){ .family = head->ifa_family,
+			    .len = head->ifa_prefixlen,
+			    .scope = head->ifa_scope };
 	a->flags = attr[IFA_FLAGS] ? nla_get_u32(attr[IFA_FLAGS]) : head->ifa_flags;
 	if (head->ifa_family == AF_INET6 && ip && nla_len(ip) == 16) {
 		memcpy(a->ip, nla_data(ip), 16);
@@ -181,13 +185,15 @@ static int read_addrs(struct ppn_link *link, uint8_t family, struct addr_list *l
 
 	for (unsigned int try = 0; err == -EINTR && try < PPN_NL_TRIES; try++) {
 		list->n = 0;
-		err = ppn_nl_talk(link->sk, ppn_rt_msg(RTM_GETADDR, NLM_F_DUMP, &head, sizeof(head)),
+		err = ppn_nl_talk(link->sk,
+				  ppn_rt_msg(RTM_GETADDR, NLM_F_DUMP, &head, sizeof(head)),
 				  take_addr, list);
 	}
 	return err;
 }
 
-static int change_addr(struct ppn_link *link, int type, uint32_t ifindex, const uint8_t *ip, uint8_t len)
+static int change_addr(struct ppn_link *link, int type, uint32_t ifindex, const uint8_t *ip,
+		       uint8_t len)
 {
 	const struct ifaddrmsg head = {
 		.ifa_family = AF_INET6,
@@ -197,7 +203,8 @@ static int change_addr(struct ppn_link *link, int type, uint32_t ifindex, const 
 	};
 	struct nl_msg *msg;
 
-	msg = ppn_rt_msg(type, type == RTM_NEWADDR ? NLM_F_CREATE | NLM_F_REPLACE : 0, &head, sizeof(head));
+	msg = ppn_rt_msg(type, type == RTM_NEWADDR ? NLM_F_CREATE | NLM_F_REPLACE : 0, &head,
+			 sizeof(head));
 	if (!msg)
 		return -ENOMEM;
 	/* Nobody else can have it, so no duplicate detection; routes are ppn_link_fleet()'s alone. */
@@ -215,7 +222,8 @@ static bool is_wanted(const struct addr *a, const uint8_t *ip, uint8_t len)
 	       (a->flags & IFA_F_PERMANENT);
 }
 
-static int make_addrs(struct ppn_link *link, const struct addr_list *list, const uint8_t *ip, uint8_t len)
+static int make_addrs(struct ppn_link *link, const struct addr_list *list, const uint8_t *ip,
+		      uint8_t len)
 {
 	bool there = false;
 	int err;
@@ -236,7 +244,8 @@ static int make_addrs(struct ppn_link *link, const struct addr_list *list, const
 	return there ? 0 : change_addr(link, RTM_NEWADDR, list->ifindex, ip, len);
 }
 
-int ppn_link_address(struct ppn_link *link, uint32_t ifindex, const uint8_t addr[static 16], uint8_t len)
+int ppn_link_address(struct ppn_link *link, uint32_t ifindex, const uint8_t addr[static 16],
+		     uint8_t len)
 {
 	struct addr_list *list;
 	char name[IFNAMSIZ];
@@ -267,8 +276,8 @@ static bool is_usable(const struct addr *a)
 	       (!(a->flags & IFA_F_TENTATIVE) || (a->flags & IFA_F_OPTIMISTIC));
 }
 
-int ppn_link_addresses(struct ppn_link *link, uint32_t ifindex, uint8_t (*ret_addrs)[16], size_t max,
-		       size_t *ret_n)
+int ppn_link_addresses(struct ppn_link *link, uint32_t ifindex, uint8_t (*ret_addrs)[16],
+		       size_t max, size_t *ret_n)
 {
 	struct addr_list *list = malloc(sizeof(*list));
 	size_t n = 0;
@@ -282,7 +291,8 @@ int ppn_link_addresses(struct ppn_link *link, uint32_t ifindex, uint8_t (*ret_ad
 		for (size_t i = 0; i < list->n && n < max; i++) {
 			const struct addr *a = &list->addr[i];
 
-			if (is_usable(a) && a->scope < RT_SCOPE_HOST && (a->scope == RT_SCOPE_LINK) == local)
+			if (is_usable(a) && a->scope < RT_SCOPE_HOST &&
+			    (a->scope == RT_SCOPE_LINK) == local)
 				memcpy(ret_addrs[n++], a->ip, 16);
 		}
 	}

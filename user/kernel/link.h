@@ -34,7 +34,8 @@ int ppn_link_up(struct ppn_link *link, uint32_t ifindex, bool up);
 int ppn_link_mtu(struct ppn_link *link, uint32_t ifindex, uint32_t mtu);
 /* Addresses of a device be exactly this one (IPv6, global scope), without a prefix route. Clears
  * disable_ipv6 on it first: where that is the default, adding an address fails. */
-int ppn_link_address(struct ppn_link *link, uint32_t ifindex, const uint8_t addr[static 16], uint8_t len);
+int ppn_link_address(struct ppn_link *link, uint32_t ifindex, const uint8_t addr[static 16],
+		     uint8_t len);
 /*
  * The fleet prefix belongs to ppn0: a rule `to PREFIX/48 lookup PPN_TABLE` ahead of main; in that table
  * PREFIX/48 dev ppn0 and an unreachable default. ifindex 0: only the unreachable default (no device yet).
@@ -51,8 +52,8 @@ int ppn_link_fleet_gone(struct ppn_link *link);
  * stays. IPv4's `all` loses accept_redirects with the first interface. */
 int ppn_link_harden(struct ppn_link *link, uint32_t ifindex, enum ppn_underlay underlay);
 /* Addresses of a link that others could reach it by (global, then link-local), IPv4 as IPv4-mapped. */
-int ppn_link_addresses(struct ppn_link *link, uint32_t ifindex, uint8_t (*ret_addrs)[16], size_t max,
-		       size_t *ret_n);
+int ppn_link_addresses(struct ppn_link *link, uint32_t ifindex, uint8_t (*ret_addrs)[16],
+		       size_t max, size_t *ret_n);
 
 /*
  * RTM_NEWLINK, RTM_DELLINK, address changes: an fd for the event loop, then dispatch. `gone`: deleted, or

@@ -32,7 +32,8 @@ static uint32_t u32_of(const struct nlattr *attr, uint32_t otherwise)
 
 static bool is_prefix(const struct fleet *fleet, const struct nlattr *dst, uint8_t len)
 {
-	return len == FLEET_LEN && dst && nla_len(dst) == 16 && !memcmp(nla_data(dst), fleet->prefix, 16);
+	return len == FLEET_LEN && dst && nla_len(dst) == 16 &&
+	       !memcmp(nla_data(dst), fleet->prefix, 16);
 }
 
 /* What was dumped, sent back with another type, takes itself away. */
@@ -60,7 +61,8 @@ static int take_route(const struct nlmsghdr *hdr, void *arg)
 		return 0;
 	if (nlmsg_parse((struct nlmsghdr *)hdr, sizeof(*head), attr, RTA_MAX, NULL))
 		return -EPROTO;
-	if (u32_of(attr[RTA_TABLE], head->rtm_table) != PPN_TABLE || (head->rtm_flags & RTM_F_CLONED))
+	if (u32_of(attr[RTA_TABLE], head->rtm_table) != PPN_TABLE ||
+	    (head->rtm_flags & RTM_F_CLONED))
 		return 0;
 	if (!fleet->none && head->rtm_type == RTN_UNREACHABLE && !head->rtm_dst_len) {
 		have->closed = true;
@@ -87,8 +89,8 @@ static int take_rule(const struct nlmsghdr *hdr, void *arg)
 		return -EPROTO;
 	if (u32_of(attr[FRA_TABLE], head->table) != PPN_TABLE)
 		return 0;
-	if (!have->fleet->none && u32_of(attr[FRA_PRIORITY], 0) == PPN_RULE_PRIORITY && !head->src_len &&
-	    is_prefix(have->fleet, attr[FRA_DST], head->dst_len)) {
+	if (!have->fleet->none && u32_of(attr[FRA_PRIORITY], 0) == PPN_RULE_PRIORITY &&
+	    !head->src_len && is_prefix(have->fleet, attr[FRA_DST], head->dst_len)) {
 		have->rule = true;
 		return 0;
 	}
@@ -103,8 +105,8 @@ static void forget(struct have *have)
 	have->rule = have->route = have->closed = false;
 }
 
-static int read_have(struct ppn_link *link, int type, const void *head, size_t head_len, ppn_nl_each each,
-		     struct have *have)
+static int read_have(struct ppn_link *link, int type, const void *head, size_t head_len,
+		     ppn_nl_each each, struct have *have)
 {
 	int err = -EINTR;
 
@@ -151,12 +153,14 @@ static int add_route(struct ppn_link *link, const struct fleet *fleet, uint32_t 
 		.rtm_scope = RT_SCOPE_UNIVERSE,
 		.rtm_type = ifindex ? RTN_UNICAST : RTN_UNREACHABLE,
 	};
-	struct nl_msg *msg = ppn_rt_msg(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, &head, sizeof(head));
+	struct nl_msg *msg =
+		ppn_rt_msg(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, &head, sizeof(head));
 
 	if (!msg)
 		return -ENOMEM;
 	if (nla_put_u32(msg, RTA_TABLE, PPN_TABLE) ||
-	    (ifindex && (nla_put(msg, RTA_DST, 16, fleet->prefix) || nla_put_u32(msg, RTA_OIF, ifindex)))) {
+	    (ifindex &&
+	     (nla_put(msg, RTA_DST, 16, fleet->prefix) || nla_put_u32(msg, RTA_OIF, ifindex)))) {
 		nlmsg_free(msg);
 		return -EMSGSIZE;
 	}
@@ -170,7 +174,8 @@ static int add_rule(struct ppn_link *link, const struct fleet *fleet)
 		.dst_len = FLEET_LEN,
 		.action = FR_ACT_TO_TBL,
 	};
-	struct nl_msg *msg = ppn_rt_msg(RTM_NEWRULE, NLM_F_CREATE | NLM_F_EXCL, &head, sizeof(head));
+	struct nl_msg *msg =
+		ppn_rt_msg(RTM_NEWRULE, NLM_F_CREATE | NLM_F_EXCL, &head, sizeof(head));
 
 	if (!msg)
 		return -ENOMEM;
@@ -198,7 +203,8 @@ static int read_rules(struct ppn_link *link, struct have *have)
 }
 
 /* The table is closed before a rule points to it, and stays so: at no moment does main decide. */
-static int make(struct ppn_link *link, const struct fleet *fleet, struct have *routes, struct have *rules)
+static int make(struct ppn_link *link, const struct fleet *fleet, struct have *routes,
+		struct have *rules)
 {
 	int err;
 

@@ -23,7 +23,8 @@ static int filter_routes(int fd)
 		BPF_STMT(BPF_LD | BPF_H | BPF_ABS, offsetof(struct nlmsghdr, nlmsg_type)),
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htons(RTM_NEWROUTE), 3, 0),
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htons(RTM_DELROUTE), 0, 3),
-		BPF_STMT(BPF_LD | BPF_B | BPF_ABS, NLMSG_HDRLEN + offsetof(struct rtmsg, rtm_table)),
+		BPF_STMT(BPF_LD | BPF_B | BPF_ABS,
+			 NLMSG_HDRLEN + offsetof(struct rtmsg, rtm_table)),
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, RT_TABLE_COMPAT, 1, 0),
 		BPF_STMT(BPF_RET | BPF_K, 0),
 		BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
@@ -43,13 +44,15 @@ static int subscribe(int fd)
 	if (!err && bind(fd, (const struct sockaddr *)&self, sizeof(self)))
 		err = -errno;
 	for (size_t i = 0; !err && i < sizeof(groups) / sizeof(groups[0]); i++) {
-		if (setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &groups[i], sizeof(groups[i])))
+		if (setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &groups[i],
+			       sizeof(groups[i])))
 			err = -errno;
 	}
 	return err;
 }
 
-int ppn_link_watch(struct ppn_link *link, void (*changed)(void *arg, uint32_t ifindex, bool gone), void *arg)
+int ppn_link_watch(struct ppn_link *link, void (*changed)(void *arg, uint32_t ifindex, bool gone),
+		   void *arg)
 {
 	int fd, err;
 
@@ -76,7 +79,8 @@ int ppn_link_watch_fd(const struct ppn_link *link)
 
 static bool is_ours(const struct nlmsghdr *hdr, size_t head_len, int attr_table, uint8_t head_table)
 {
-	const struct nlattr *table = nlmsg_find_attr((struct nlmsghdr *)hdr, (int)head_len, attr_table);
+	const struct nlattr *table =
+		nlmsg_find_attr((struct nlmsghdr *)hdr, (int)head_len, attr_table);
 
 	return (table ? nla_get_u32(table) : head_table) == PPN_TABLE;
 }
@@ -135,8 +139,10 @@ int ppn_link_watch_dispatch(struct ppn_link *link)
 	for (unsigned int i = 0; i < WATCH_BURST; i++) {
 		struct sockaddr_nl from = { 0 };
 		struct iovec iov = { buf, sizeof(buf) };
-		struct msghdr msg = { .msg_name = &from, .msg_namelen = sizeof(from),
-				      .msg_iov = &iov, .msg_iovlen = 1 };
+		struct msghdr msg = { .msg_name = &from,
+				      .msg_namelen = sizeof(from),
+				      .msg_iov = &iov,
+				      .msg_iovlen = 1 };
 		ssize_t len = recvmsg(link->watch_fd, &msg, 0);
 
 		if (len < 0 && (errno == EAGAIN || errno == EINTR))

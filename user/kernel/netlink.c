@@ -26,15 +26,15 @@ struct talk {
 int ppn_nl_errno(int err)
 {
 	static const int of[NLE_MAX + 1] = {
-		[NLE_INTR] = EINTR,	     [NLE_BAD_SOCK] = EBADF,
-		[NLE_AGAIN] = ETIMEDOUT,     [NLE_NOMEM] = ENOMEM,
-		[NLE_EXIST] = EEXIST,	     [NLE_INVAL] = EINVAL,
-		[NLE_RANGE] = ERANGE,	     [NLE_MSGSIZE] = EMSGSIZE,
+		[NLE_INTR] = EINTR,	      [NLE_BAD_SOCK] = EBADF,
+		[NLE_AGAIN] = ETIMEDOUT,      [NLE_NOMEM] = ENOMEM,
+		[NLE_EXIST] = EEXIST,	      [NLE_INVAL] = EINVAL,
+		[NLE_RANGE] = ERANGE,	      [NLE_MSGSIZE] = EMSGSIZE,
 		[NLE_OPNOTSUPP] = EOPNOTSUPP, [NLE_AF_NOSUPPORT] = EAFNOSUPPORT,
-		[NLE_OBJ_NOTFOUND] = ENOENT, [NLE_NOADDR] = EADDRNOTAVAIL,
-		[NLE_BUSY] = EBUSY,	     [NLE_NOACCESS] = EACCES,
-		[NLE_PERM] = EPERM,	     [NLE_NODEV] = ENODEV,
-		[NLE_DUMP_INTR] = EINTR,     [NLE_PROTO_MISMATCH] = EPROTONOSUPPORT,
+		[NLE_OBJ_NOTFOUND] = ENOENT,  [NLE_NOADDR] = EADDRNOTAVAIL,
+		[NLE_BUSY] = EBUSY,	      [NLE_NOACCESS] = EACCES,
+		[NLE_PERM] = EPERM,	      [NLE_NODEV] = ENODEV,
+		[NLE_DUMP_INTR] = EINTR,      [NLE_PROTO_MISMATCH] = EPROTONOSUPPORT,
 	};
 
 	if (err >= 0)
@@ -114,7 +114,9 @@ static int receive(int fd, struct talk *t, void *buf)
 {
 	struct sockaddr_nl from = { 0 };
 	struct iovec iov = { buf, RECEIVE_SIZE };
-	struct msghdr msg = { .msg_name = &from, .msg_namelen = sizeof(from), .msg_iov = &iov, .msg_iovlen = 1 };
+	struct msghdr msg = {
+		.msg_name = &from, .msg_namelen = sizeof(from), .msg_iov = &iov, .msg_iovlen = 1
+	};
 	ssize_t len = recvmsg(fd, &msg, 0);
 
 	if (len < 0 && errno == EINTR)
@@ -175,12 +177,14 @@ struct nl_msg *ppn_rt_msg(int type, int flags, const void *head, size_t head_len
 int ppn_rt_create(struct nl_sock *sk, const char *name, const char *kind)
 {
 	const struct ifinfomsg head = { .ifi_family = AF_UNSPEC };
-	struct nl_msg *msg = ppn_rt_msg(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &head, sizeof(head));
+	struct nl_msg *msg =
+		ppn_rt_msg(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &head, sizeof(head));
 	struct nlattr *info;
 
 	if (!msg)
 		return -ENOMEM;
-	if (nla_put_string(msg, IFLA_IFNAME, name) || !(info = nla_nest_start(msg, IFLA_LINKINFO)) ||
+	if (nla_put_string(msg, IFLA_IFNAME, name) ||
+	    !(info = nla_nest_start(msg, IFLA_LINKINFO)) ||
 	    nla_put_string(msg, IFLA_INFO_KIND, kind)) {
 		nlmsg_free(msg);
 		return -EMSGSIZE;
@@ -228,7 +232,8 @@ int ppn_rt_no_link_local(struct nl_sock *sk, uint32_t ifindex)
 
 	if (!msg)
 		return -ENOMEM;
-	if (!(spec = nla_nest_start(msg, IFLA_AF_SPEC)) || !(inet6 = nla_nest_start(msg, AF_INET6)) ||
+	if (!(spec = nla_nest_start(msg, IFLA_AF_SPEC)) ||
+	    !(inet6 = nla_nest_start(msg, AF_INET6)) ||
 	    nla_put_u8(msg, IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE)) {
 		nlmsg_free(msg);
 		return -EMSGSIZE;

@@ -139,7 +139,8 @@ int ppn_wg_self(struct ppn_wg *wg, const uint8_t secret[static 32], uint16_t por
 	return wg->ops->self(wg, same_key ? NULL : secret, same_port ? NULL : &port);
 }
 
-int ppn_wg_peers(struct ppn_wg *wg, const struct ppn_wg_peer *peers, size_t n_peers, size_t *ret_changed)
+int ppn_wg_peers(struct ppn_wg *wg, const struct ppn_wg_peer *peers, size_t n_peers,
+		 size_t *ret_changed)
 {
 	struct ppn_wg_edits edits = { 0 };
 	struct ppn_wg_device device;

@@ -42,7 +42,8 @@ struct ppn_wg_peer {
 };
 
 struct ppn_wg_device {
-	uint8_t secret[32], key[PPN_KEY_LEN]; /* secret: zeros when read back through a backend that hides it */
+	uint8_t secret[32],
+		key[PPN_KEY_LEN]; /* secret: zeros when read back through a backend that hides it */
 	uint16_t port; /* host order */
 	size_t n_peers;
 	struct ppn_wg_peer *peers; /* owned; ppn_wg_device_free() */
@@ -72,7 +73,8 @@ int ppn_wg_self(struct ppn_wg *wg, const uint8_t secret[static 32], uint16_t por
  * peer with the device's own key is left out (a device is no peer of itself). A peer without endpoint
  * keeps the one it has. -EINVAL: a key or a prefix twice, a key of zeros, a prefix that is none.
  */
-int ppn_wg_peers(struct ppn_wg *wg, const struct ppn_wg_peer *peers, size_t n_peers, size_t *ret_changed);
+int ppn_wg_peers(struct ppn_wg *wg, const struct ppn_wg_peer *peers, size_t n_peers,
+		 size_t *ret_changed);
 /* One peer at once, without reading the device (an endpoint that is given is set): add or change; remove
  * (-ENOENT is 0). */
 int ppn_wg_peer_set(struct ppn_wg *wg, const struct ppn_wg_peer *peer);

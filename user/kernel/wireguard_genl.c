@@ -45,7 +45,8 @@ static void take_endpoint(struct ppn_wg_peer *peer, const struct nlattr *attr)
 	const struct sockaddr_in *v4 = nla_data(attr);
 
 	if (v4->sin_family == AF_INET)
-		ppn_wg_endpoint(&peer->endpoint, (const uint8_t *)&v4->sin_addr, 4, ntohs(v4->sin_port), 0);
+		ppn_wg_endpoint(&peer->endpoint, (const uint8_t *)&v4->sin_addr, 4,
+				ntohs(v4->sin_port), 0);
 	else if (v6->sin6_family == AF_INET6 && nla_len(attr) >= (int)sizeof(*v6))
 		ppn_wg_endpoint(&peer->endpoint, v6->sin6_addr.s6_addr, 16, ntohs(v6->sin6_port),
 				v6->sin6_scope_id);
@@ -56,7 +57,8 @@ static int take_allowed(struct ppn_wg_peer *peer, struct nlattr *list)
 	struct nlattr *entry, *attr[WGALLOWEDIP_A_MAX + 1];
 	int rest;
 
-	nla_for_each_nested(entry, list, rest) {
+	nla_for_each_nested(entry, list, rest)
+	{
 		if (nla_parse_nested(attr, WGALLOWEDIP_A_MAX, entry, allowed_policy) ||
 		    !attr[WGALLOWEDIP_A_IPADDR] || !attr[WGALLOWEDIP_A_CIDR_MASK])
 			return -EPROTO;
@@ -109,14 +111,16 @@ static int take_device(const struct nlmsghdr *hdr, void *arg)
 	    genlmsg_parse((struct nlmsghdr *)hdr, 0, attr, WGDEVICE_A_MAX, device_policy))
 		return -EPROTO;
 	if (attr[WGDEVICE_A_PRIVATE_KEY])
-		memcpy(device->secret, nla_data(attr[WGDEVICE_A_PRIVATE_KEY]), sizeof(device->secret));
+		memcpy(device->secret, nla_data(attr[WGDEVICE_A_PRIVATE_KEY]),
+		       sizeof(device->secret));
 	if (attr[WGDEVICE_A_PUBLIC_KEY])
 		memcpy(device->key, nla_data(attr[WGDEVICE_A_PUBLIC_KEY]), sizeof(device->key));
 	if (attr[WGDEVICE_A_LISTEN_PORT])
 		device->port = nla_get_u16(attr[WGDEVICE_A_LISTEN_PORT]);
 	if (!attr[WGDEVICE_A_PEERS])
 		return 0;
-	nla_for_each_nested(peer, attr[WGDEVICE_A_PEERS], rest) {
+	nla_for_each_nested(peer, attr[WGDEVICE_A_PEERS], rest)
+	{
 		err = take_peer(device, peer);
 		if (err)
 			break;
@@ -206,7 +210,8 @@ static int put_peer(struct nl_msg *msg, const struct ppn_wg_edit *edit)
 		flags |= WGPEER_F_REPLACE_ALLOWEDIPS;
 	if (!nest || nla_put(msg, WGPEER_A_PUBLIC_KEY, WG_KEY_LEN, peer->key) ||
 	    nla_put_u32(msg, WGPEER_A_FLAGS, flags) ||
-	    (edit->set & PPN_WG_SET_NO_PSK && nla_put(msg, WGPEER_A_PRESHARED_KEY, WG_KEY_LEN, no_psk)) ||
+	    (edit->set & PPN_WG_SET_NO_PSK &&
+	     nla_put(msg, WGPEER_A_PRESHARED_KEY, WG_KEY_LEN, no_psk)) ||
 	    (edit->set & PPN_WG_SET_ENDPOINT && put_endpoint(msg, &peer->endpoint)) ||
 	    (edit->set & PPN_WG_SET_KEEPALIVE &&
 	     nla_put_u16(msg, WGPEER_A_PERSISTENT_KEEPALIVE_INTERVAL, peer->keepalive_s)) ||

@@ -219,7 +219,8 @@ static int64_t now_ms(void)
 /* Until its socket can be dialled; the folder tells when something appears in it. */
 static int wait_socket(const char *name, int folder, int alive, int *ret_fd)
 {
-	struct pollfd wait[] = { { .fd = folder, .events = POLLIN }, { .fd = alive, .events = POLLIN } };
+	struct pollfd wait[] = { { .fd = folder, .events = POLLIN },
+				 { .fd = alive, .events = POLLIN } };
 	int64_t end = now_ms() + START_MS;
 	char events[1024];
 	int err;

@@ -58,8 +58,8 @@ void ppn_wg_peer_prefix(struct ppn_wg_peer *peer, const uint8_t *ip, size_t ip_l
 	ppn_wg_mask(allowed);
 }
 
-void ppn_wg_endpoint(struct sockaddr_in6 *ret_endpoint, const uint8_t *ip, size_t ip_len, uint16_t port,
-		     uint32_t scope)
+void ppn_wg_endpoint(struct sockaddr_in6 *ret_endpoint, const uint8_t *ip, size_t ip_len,
+		     uint16_t port, uint32_t scope)
 {
 	struct sockaddr_in6 endpoint = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
 
@@ -120,10 +120,11 @@ static bool same_allowed(const struct ppn_wg_peer *have, const struct ppn_wg_pee
 
 static bool same_endpoint(const struct sockaddr_in6 *a, const struct sockaddr_in6 *b)
 {
-	/* A scope means something on a link only. */
+	/* A scope means something on a link only; wireguard-go knows it but does not tell (0). */
 	return a->sin6_family == b->sin6_family && a->sin6_port == b->sin6_port &&
 	       !memcmp(&a->sin6_addr, &b->sin6_addr, 16) &&
-	       (!IN6_IS_ADDR_LINKLOCAL(&a->sin6_addr) || a->sin6_scope_id == b->sin6_scope_id);
+	       (!IN6_IS_ADDR_LINKLOCAL(&a->sin6_addr) || !a->sin6_scope_id || !b->sin6_scope_id ||
+		a->sin6_scope_id == b->sin6_scope_id);
 }
 
 /* A handshake in the future is one by a clock that was wrong: it keeps nothing for ever. */
@@ -135,7 +136,8 @@ static bool is_fresh(const struct ppn_wg_peer *have, uint64_t now_s)
 	return then && age < PPN_WG_FRESH_S;
 }
 
-static uint32_t differs(const struct ppn_wg_peer *have, const struct ppn_wg_peer *want, uint64_t now_s)
+static uint32_t differs(const struct ppn_wg_peer *have, const struct ppn_wg_peer *want,
+			uint64_t now_s)
 {
 	uint32_t set = 0;
 
@@ -223,7 +225,9 @@ static void walk(const struct lists *l, const uint8_t *own, uint64_t now_s, bool
 	size_t h = 0, w = 0;
 
 	while (h < l->n_have || w < l->n_want) {
-		int order = h == l->n_have ? 1 : w == l->n_want ? -1 : by_key(&l->have[h], &l->want[w]);
+		int order = h == l->n_have ? 1 :
+			    w == l->n_want ? -1 :
+					     by_key(&l->have[h], &l->want[w]);
 		struct ppn_wg_edit edit = { 0 };
 
 		if (order < 0) {
@@ -246,7 +250,8 @@ static void walk(const struct lists *l, const uint8_t *own, uint64_t now_s, bool
 }
 
 int ppn_wg_diff(const struct ppn_wg_device *device, const struct ppn_wg_peer *peers, size_t n_peers,
-		const uint8_t own[static PPN_KEY_LEN], uint64_t now_s, struct ppn_wg_edits *ret_edits)
+		const uint8_t own[static PPN_KEY_LEN], uint64_t now_s,
+		struct ppn_wg_edits *ret_edits)
 {
 	struct lists l = { .n_have = device->n_peers, .n_want = n_peers };
 	struct ppn_wg_edits edits = { 0 };

@@ -42,7 +42,8 @@ struct ppn_wg_edits {
  * -EINVAL as ppn_wg_peers() says; -ENOMEM.
  */
 int ppn_wg_diff(const struct ppn_wg_device *device, const struct ppn_wg_peer *peers, size_t n_peers,
-		const uint8_t own[static PPN_KEY_LEN], uint64_t now_s, struct ppn_wg_edits *ret_edits);
+		const uint8_t own[static PPN_KEY_LEN], uint64_t now_s,
+		struct ppn_wg_edits *ret_edits);
 /* The edit of a whole peer. */
 uint32_t ppn_wg_set_all(const struct ppn_wg_peer *peer);
 /* Host bits of a prefix cleared, as devices keep them. */
@@ -59,8 +60,8 @@ int ppn_wg_device_peer(struct ppn_wg_device *device, const uint8_t key[static PP
 /* Takes the prefix into the peer, or calls it foreign. ip: 4 or 16 bytes. */
 void ppn_wg_peer_prefix(struct ppn_wg_peer *peer, const uint8_t *ip, size_t ip_len, uint8_t len);
 /* Endpoint from an address of 4 or 16 bytes; the port in host order. */
-void ppn_wg_endpoint(struct sockaddr_in6 *ret_endpoint, const uint8_t *ip, size_t ip_len, uint16_t port,
-		     uint32_t scope);
+void ppn_wg_endpoint(struct sockaddr_in6 *ret_endpoint, const uint8_t *ip, size_t ip_len,
+		     uint16_t port, uint32_t scope);
 
 /* ---- the text of a UAPI socket (wireguard.com/xplatform) ----------------------------------- */
 

@@ -11,6 +11,8 @@
 #include "lib/crypto.h"
 
 #define CHUNK 16384
+/* One answer covers these, so that the time limit is of silence, on the slowest machine too. */
+#define EDITS_AT_ONCE 64
 
 static int send_all(int fd, const char *data, size_t len)
 {
@@ -20,7 +22,9 @@ static int send_all(int fd, const char *data, size_t len)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			return errno == EAGAIN ? -ETIMEDOUT : errno == EPIPE ? -ECONNREFUSED : -errno;
+			return errno == EAGAIN ? -ETIMEDOUT :
+			       errno == EPIPE  ? -ECONNREFUSED :
+						 -errno;
 		data += n;
 		len -= (size_t)n;
 	}
@@ -80,7 +84,8 @@ static int uapi_self(struct ppn_wg *wg, const uint8_t *secret, const uint16_t *p
 		len += snprintf(request + len, sizeof(request) - (size_t)len, "private_key=%s\n",
 				ppn_hex(hex, secret, PPN_KEY_LEN));
 	if (port)
-		len += snprintf(request + len, sizeof(request) - (size_t)len, "listen_port=%u\n", *port);
+		len += snprintf(request + len, sizeof(request) - (size_t)len, "listen_port=%u\n",
+				*port);
 	snprintf(request + len, sizeof(request) - (size_t)len, "\n");
 	err = ppn_wg_go_dial(wg->name, &fd);
 	if (!err) {
@@ -94,27 +99,21 @@ static int uapi_self(struct ppn_wg *wg, const uint8_t *secret, const uint16_t *p
 
 static int send_edits(int fd, const struct ppn_wg_edit *edits, size_t n)
 {
-	char buf[CHUNK];
+	char buf[8 + EDITS_AT_ONCE * PPN_WG_EDIT_MAX];
 	size_t len = (size_t)snprintf(buf, sizeof(buf), "set=1\n");
-	int err = 0;
 
-	for (size_t i = 0; i < n && !err; i++) {
-		size_t added = ppn_wg_text_edit(buf + len, PPN_WG_EDIT_MAX, &edits[i]);
+	for (size_t i = 0; i < n; i++) {
+		size_t added = ppn_wg_text_edit(buf + len, sizeof(buf) - len - 1, &edits[i]);
 
 		if (!added)
 			return -EMSGSIZE;
 		len += added;
-		if (sizeof(buf) - len < PPN_WG_EDIT_MAX) {
-			err = send_all(fd, buf, len);
-			len = 0;
-		}
 	}
-	if (!err)
-		err = send_all(fd, buf, len);
-	return err ? err : send_all(fd, "\n", 1);
+	buf[len++] = '\n';
+	return send_all(fd, buf, len);
 }
 
-static int uapi_edit(struct ppn_wg *wg, const struct ppn_wg_edit *edits, size_t n)
+static int edit_some(struct ppn_wg *wg, const struct ppn_wg_edit *edits, size_t n)
 {
 	int fd, err;
 
@@ -126,6 +125,20 @@ static int uapi_edit(struct ppn_wg *wg, const struct ppn_wg_edit *edits, size_t 
 	if (!err || err == -ECONNREFUSED)
 		err = receive(fd, NULL);
 	close(fd);
+	return err;
+}
+
+static int uapi_edit(struct ppn_wg *wg, const struct ppn_wg_edit *edits, size_t n)
+{
+	int err = 0;
+
+	while (n && !err) {
+		size_t some = n < EDITS_AT_ONCE ? n : EDITS_AT_ONCE;
+
+		err = edit_some(wg, edits, some);
+		edits += some;
+		n -= some;
+	}
 	return err;
 }
 
@@ -176,7 +189,8 @@ static int uapi_open(struct ppn_wg *wg)
 static int uapi_remove(struct ppn_wg *wg)
 {
 	int err = ppn_wg_go_stop(wg->name);
-	int gone = ppn_rt_delete(wg->rt, wg->ifindex); /* of a killed one it went with the process */
+	int gone =
+		ppn_rt_delete(wg->rt, wg->ifindex); /* of a killed one it went with the process */
 
 	return err || gone == -ENODEV ? err : gone;
 }
