@@ -27,7 +27,7 @@ static void pair_start(struct ppn_noise *init, struct ppn_noise *resp, const cha
 		       const struct ppn_noise_key *init_key)
 {
 	struct ppn_noise_key s_init = key_make(1), s_resp = key_make(2);
-	const uint8_t e_init[32] = { 3 }, e_resp[32] = { 4 };
+	const uint8_t e_init[32] = { 8 }, e_resp[32] = { 16 };
 	struct ppn_noise_config config = {
 		.name = name,
 		.initiator = true,
