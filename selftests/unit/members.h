@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * A roster of three: a seat (1), a node (100), a cloud node (200), two revoked identities, a row of each
- * policy; and ways to sign what ppn_roster_write() would not.
+ * A roster of three: a seat (1), a node (100), a cloud node (200), two revoked identities, a row
+ * of each policy; and ways to sign what ppn_roster_write() would not.
  */
 #ifndef PPN_TEST_MEMBERS_H
 #define PPN_TEST_MEMBERS_H
@@ -27,7 +27,9 @@ static inline struct ppn_endpoint endpoint_of(const char *addr, uint16_t port)
 /* A node named after its number. */
 static inline struct ppn_member numbered_member(uint32_t number)
 {
-	struct ppn_member m = { .number = number, .flags = PPN_MEMBER_NODE, .posture = PPN_POSTURE_ONPREM };
+	struct ppn_member m = { .number = number,
+				.flags = PPN_MEMBER_NODE,
+				.posture = PPN_POSTURE_ONPREM };
 
 	snprintf(m.name, sizeof(m.name), "node-%u", number);
 	ppn_hash(m.identity, m.name, strlen(m.name));
@@ -44,13 +46,17 @@ static inline void roster_policy(struct ppn_roster *r)
 	r->flows = calloc(1, sizeof(*r->flows));
 	r->egress = calloc(1, sizeof(*r->egress));
 	r->underlay = calloc(1, sizeof(*r->underlay));
-	*r->open = (struct ppn_rule_open){ .proto = IPPROTO_TCP, .port = htons(443), .prefix_len = 32 };
+	*r->open = (struct ppn_rule_open){ .proto = IPPROTO_TCP,
+					   .port = htons(443),
+					   .prefix_len = 32 };
 	memcpy(r->open->prefix, "\x20\x01\x0d\xb8", 4);
 	memcpy(r->open->role, "web", 3);
 	*r->flows = (struct ppn_rule_flow){ .proto = IPPROTO_UDP, .port = htons(53) };
 	memcpy(r->flows->from_role, "web", 3);
 	memcpy(r->flows->to_role, "db", 2);
-	*r->egress = (struct ppn_rule_egress){ .proto = IPPROTO_UDP, .port = htons(123), .prefix_len = 64 };
+	*r->egress = (struct ppn_rule_egress){ .proto = IPPROTO_UDP,
+					       .port = htons(123),
+					       .prefix_len = 64 };
 	memcpy(r->egress->prefix, "\x20\x01\x0d\xb8", 4);
 	*r->underlay = (struct ppn_rule_underlay){ .underlay = PPN_UNDERLAY_DHCP };
 	memcpy(r->underlay->ifname, "eth0", 4);
@@ -139,7 +145,8 @@ static inline void pen_u16(struct pen *pen, size_t value)
 static inline void pen_member(struct pen *pen, const struct ppn_member *m)
 {
 	static const uint8_t later[] = "later";
-	size_t n_endpoints = m->n_endpoints <= PPN_ENDPOINTS_MAX ? m->n_endpoints : PPN_ENDPOINTS_MAX;
+	size_t n_endpoints = m->n_endpoints <= PPN_ENDPOINTS_MAX ? m->n_endpoints :
+								   PPN_ENDPOINTS_MAX;
 	size_t extra = pen->where == 0 ? sizeof(later) : 0;
 	struct ppn_member_head head = {
 		.number = htobe32(m->number),
@@ -226,7 +233,8 @@ static inline size_t roster_forge_minor(uint8_t ret[static ROSTER_ROOM], const s
 }
 
 #define SAME_ROWS(a, b, rows, n) \
-	((a)->n == (b)->n && (!(a)->n || memcmp((a)->rows, (b)->rows, (a)->n * sizeof(*(a)->rows)) == 0))
+	((a)->n == (b)->n &&     \
+	 (!(a)->n || memcmp((a)->rows, (b)->rows, (a)->n * sizeof(*(a)->rows)) == 0))
 
 static inline bool same_members(const struct ppn_roster *a, const struct ppn_roster *b)
 {
@@ -251,10 +259,10 @@ static inline bool same_roster(const struct ppn_roster *a, const struct ppn_rost
 	       memcmp(a->serial, b->serial, PPN_SERIAL_LEN) == 0 &&
 	       memcmp(a->parent, b->parent, PPN_HASH_LEN) == 0 && a->issued == b->issued &&
 	       a->n_members == b->n_members && same_members(a, b) &&
-	       SAME_ROWS(a, b, revoked, n_revoked) &&
-	       SAME_ROWS(a, b, open, n_open) && SAME_ROWS(a, b, flows, n_flows) &&
-	       SAME_ROWS(a, b, egress, n_egress) && SAME_ROWS(a, b, underlay, n_underlay) &&
-	       a->policy_flags == b->policy_flags && a->confirm_s == b->confirm_s;
+	       SAME_ROWS(a, b, revoked, n_revoked) && SAME_ROWS(a, b, open, n_open) &&
+	       SAME_ROWS(a, b, flows, n_flows) && SAME_ROWS(a, b, egress, n_egress) &&
+	       SAME_ROWS(a, b, underlay, n_underlay) && a->policy_flags == b->policy_flags &&
+	       a->confirm_s == b->confirm_s;
 }
 
 #endif

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* A directory of a test's own, gone afterwards. For cmocka setup and teardown: *state is its path. */
+/*
+ * A directory of a test's own, gone afterwards. For cmocka setup and teardown: *state is its
+ * path.
+ */
 #ifndef PPN_TEST_SCRATCH_H
 #define PPN_TEST_SCRATCH_H
 

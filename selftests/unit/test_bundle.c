@@ -25,7 +25,8 @@ struct world {
 };
 
 /* The list of number `number`; revokes the seat's serial, or raises the lowest counter above it. */
-static void set_list(struct world *w, struct ppn_trust *trust, uint8_t *list, uint32_t number, bool revoke)
+static void set_list(struct world *w, struct ppn_trust *trust, uint8_t *list, uint32_t number,
+		     bool revoke)
 {
 	struct ppn_crl crl = list_of(&w->f.root, 'a', number);
 	size_t len;
@@ -33,7 +34,8 @@ static void set_list(struct world *w, struct ppn_trust *trust, uint8_t *list, ui
 	crl.n_revoked = revoke;
 	crl.revoked = (const uint8_t(*)[PPN_SERIAL_LEN])w->cert.serial;
 	len = list_make(list, &crl, 'a');
-	assert_check(ppn_trust_lists(trust, (struct ppn_bytes){ list, len }, 1, NULL), PPN_CHECK_OK);
+	assert_check(ppn_trust_lists(trust, (struct ppn_bytes){ list, len }, 1, NULL),
+		     PPN_CHECK_OK);
 }
 
 static void set_version(struct ppn_roster *r, uint32_t list, uint64_t epoch)
@@ -93,7 +95,8 @@ static enum ppn_check read_bundle(struct ppn_bytes bytes, void *arg)
 	memset(&credentials, 0x5a, sizeof(credentials));
 	untouched = credentials;
 	check = ppn_bundle_read(bytes, w->f.trust.pin, w->has_known ? &w->known : NULL,
-				w->current.members ? &w->current : NULL, w->now, &credentials, &roster);
+				w->current.members ? &w->current : NULL, w->now, &credentials,
+				&roster);
 	if (check == PPN_CHECK_OK) {
 		assert_memory_equal(credentials.cert.serial, w->cert.serial, PPN_SERIAL_LEN);
 		assert_int_equal(roster.version.epoch, w->next.version.epoch);
@@ -154,16 +157,20 @@ CHANGE(generation_above, w->next.version.generation = 1)
 CHANGE(list_below, w->next.version.list_number = LIST - 1; w->current.version.list_number = 0)
 CHANGE(list_above, w->next.version.list_number = LIST + 1)
 CHANGE(old_epoch, w->next.version.epoch = 8)
-CHANGE(same_epoch_lower_hash, w->next.version.epoch = 9; memset(w->current.version.hash, 0xff, PPN_HASH_LEN))
-CHANGE(same_epoch_higher_hash, w->next.version.epoch = 9; memset(w->current.version.hash, 0, PPN_HASH_LEN))
+CHANGE(same_epoch_lower_hash, w->next.version.epoch = 9;
+       memset(w->current.version.hash, 0xff, PPN_HASH_LEN))
+CHANGE(same_epoch_higher_hash, w->next.version.epoch = 9;
+       memset(w->current.version.hash, 0, PPN_HASH_LEN))
 CHANGE(step_of_64k, w->next.version.epoch = 9 + PPN_EPOCH_STEP_MAX)
 CHANGE(step_above_64k, w->next.version.epoch = 10 + PPN_EPOCH_STEP_MAX)
 CHANGE(step_in_higher_list, step_above_64k(w); w->current.version.list_number = LIST - 1)
 CHANGE(last_epoch, w->next.version.epoch = UINT64_MAX)
-CHANGE(lower_epoch_higher_list, w->next.version.epoch = 1; w->current.version.list_number = LIST - 1)
+CHANGE(lower_epoch_higher_list, w->next.version.epoch = 1;
+       w->current.version.list_number = LIST - 1)
 CHANGE(higher_epoch_lower_list, w->current.version.list_number = LIST + 1)
 CHANGE(unrevoked_all, w->next.n_revoked = 0)
-CHANGE(unrevoked_first, memcpy(w->next.revoked[0], w->next.revoked[1], PPN_KEY_LEN); w->next.n_revoked = 1)
+CHANGE(unrevoked_first, memcpy(w->next.revoked[0], w->next.revoked[1], PPN_KEY_LEN);
+       w->next.n_revoked = 1)
 CHANGE(unrevoked_last, w->next.n_revoked = 1)
 CHANGE(unrevoked_one_for_another, w->next.revoked[1][0] = 0x33)
 CHANGE(unrevoked_by_higher_list, unrevoked_all(w); w->current.version.list_number = LIST - 1)
@@ -177,27 +184,57 @@ CHANGE(number_known, w->current.members[0].number = 99; w->next.members[0].numbe
 CHANGE(number_without_range, add_member(w, 300); w->cert.first_number = 0; w->cert.number_count = 0)
 CHANGE(first_with_any_number, first_one(w); number_far(w))
 
-#define ROW(name, check) { #name, name, PPN_CHECK_##check }
+#define ROW(name, check)                       \
+	{                                      \
+#name, name, PPN_CHECK_##check \
+	}
 static const struct {
 	const char *name;
 	change_fn *change;
 	enum ppn_check check;
 } changes[] = {
-	ROW(nothing, OK), ROW(first_one, OK), ROW(wrong_pin, PIN), ROW(wrong_purpose, KIND),
-	ROW(byte_behind, LONG), ROW(signed_by_another, SIGNATURE), ROW(signed_by_a_root, SIGNATURE),
-	ROW(serial_of_another, SIGNER), ROW(without_right, RIGHT), ROW(cert_of_wrong_root, SIGNATURE),
-	ROW(expired, EXPIRED), ROW(expired_but_stored, OK), ROW(revoked, REVOKED),
-	ROW(revoked_as_known, LISTS), ROW(older_list_than_known, OLD), ROW(newer_list_than_known, OK),
-	ROW(generation_above, FORM), ROW(list_below, FORM), ROW(list_above, FORM),
-	ROW(old_epoch, SEQUENCE), ROW(same_epoch_lower_hash, SEQUENCE), ROW(same_epoch_higher_hash, OK),
-	ROW(step_of_64k, OK), ROW(step_above_64k, EPOCH), ROW(step_in_higher_list, EPOCH),
-	ROW(last_epoch, EPOCH), ROW(lower_epoch_higher_list, OK),
-	ROW(higher_epoch_lower_list, SEQUENCE), ROW(unrevoked_all, UNREVOKED),
-	ROW(unrevoked_first, UNREVOKED), ROW(unrevoked_last, UNREVOKED),
-	ROW(unrevoked_one_for_another, UNREVOKED), ROW(unrevoked_by_higher_list, OK),
-	ROW(revoked_more, OK), ROW(number_first, OK), ROW(number_last, OK), ROW(number_above, RANGE),
-	ROW(number_far, RANGE), ROW(number_below, RANGE), ROW(number_known, OK),
-	ROW(number_without_range, RANGE), ROW(first_with_any_number, OK),
+	ROW(nothing, OK),
+	ROW(first_one, OK),
+	ROW(wrong_pin, PIN),
+	ROW(wrong_purpose, KIND),
+	ROW(byte_behind, LONG),
+	ROW(signed_by_another, SIGNATURE),
+	ROW(signed_by_a_root, SIGNATURE),
+	ROW(serial_of_another, SIGNER),
+	ROW(without_right, RIGHT),
+	ROW(cert_of_wrong_root, SIGNATURE),
+	ROW(expired, EXPIRED),
+	ROW(expired_but_stored, OK),
+	ROW(revoked, REVOKED),
+	ROW(revoked_as_known, LISTS),
+	ROW(older_list_than_known, OLD),
+	ROW(newer_list_than_known, OK),
+	ROW(generation_above, FORM),
+	ROW(list_below, FORM),
+	ROW(list_above, FORM),
+	ROW(old_epoch, SEQUENCE),
+	ROW(same_epoch_lower_hash, SEQUENCE),
+	ROW(same_epoch_higher_hash, OK),
+	ROW(step_of_64k, OK),
+	ROW(step_above_64k, EPOCH),
+	ROW(step_in_higher_list, EPOCH),
+	ROW(last_epoch, EPOCH),
+	ROW(lower_epoch_higher_list, OK),
+	ROW(higher_epoch_lower_list, SEQUENCE),
+	ROW(unrevoked_all, UNREVOKED),
+	ROW(unrevoked_first, UNREVOKED),
+	ROW(unrevoked_last, UNREVOKED),
+	ROW(unrevoked_one_for_another, UNREVOKED),
+	ROW(unrevoked_by_higher_list, OK),
+	ROW(revoked_more, OK),
+	ROW(number_first, OK),
+	ROW(number_last, OK),
+	ROW(number_above, RANGE),
+	ROW(number_far, RANGE),
+	ROW(number_below, RANGE),
+	ROW(number_known, OK),
+	ROW(number_without_range, RANGE),
+	ROW(first_with_any_number, OK),
 };
 
 static void one_wrong_thing(void **state)
@@ -227,14 +264,17 @@ static void the_same_again(void **state)
 	world_make(&w);
 	world_write(&w);
 	ppn_roster_free(&w.current);
-	assert_check(ppn_bundle_read((struct ppn_bytes){ w.bundle, w.len }, w.f.trust.pin, NULL, NULL,
-				     w.now, &credentials, &w.current),
+	assert_check(ppn_bundle_read((struct ppn_bytes){ w.bundle, w.len }, w.f.trust.pin, NULL,
+				     NULL, w.now, &credentials, &w.current),
 		     PPN_CHECK_OK);
 	assert_check(read_bundle((struct ppn_bytes){ w.bundle, w.len }, &w), PPN_CHECK_SEQUENCE);
 	world_free(&w);
 }
 
-/* A seat's newer list may revoke the signer of the roster in force: known wins over what the bundle says. */
+/*
+ * A seat's newer list may revoke the signer of the roster in force: known wins over what the
+ * bundle says.
+ */
 static void revoked_since(void **state)
 {
 	struct world w;
@@ -251,7 +291,8 @@ static void revoked_since(void **state)
 	len = list_make(other_list, &crl, 'b');
 	w.known = w.f.trust;
 	w.has_known = true;
-	assert_check(ppn_trust_lists(&w.known, (struct ppn_bytes){ other_list, len }, 1, &w.f.trust),
+	assert_check(ppn_trust_lists(&w.known, (struct ppn_bytes){ other_list, len }, 1,
+				     &w.f.trust),
 		     PPN_CHECK_OK);
 	assert_check(read_bundle((struct ppn_bytes){ w.bundle, w.len }, &w), PPN_CHECK_REVOKED);
 	world_free(&w);
@@ -277,8 +318,8 @@ static void too_long(void **state)
 
 	(void)state;
 	/* refused before a byte is read */
-	assert_check(ppn_bundle_read((struct ppn_bytes){ &byte, PPN_ROSTER_MAX + 1 }, NULL, NULL, NULL, NOW,
-				     &credentials, &roster),
+	assert_check(ppn_bundle_read((struct ppn_bytes){ &byte, PPN_ROSTER_MAX + 1 }, NULL, NULL,
+				     NULL, NOW, &credentials, &roster),
 		     PPN_CHECK_LONG);
 }
 

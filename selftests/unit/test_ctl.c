@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* The control socket: our client, and clients that are not ours, against a server on a real event loop. */
+/*
+ * The control socket: our client, and clients that are not ours, against a server on a real event
+ * loop.
+ */
 #include "unit/hostile.h"
 
 #include <errno.h>
@@ -47,7 +50,8 @@ static void answer_listing(struct ppn_ctl_call *call, int n, size_t row_len)
 	ppn_ctl_answer(call, PPN_EXIT_OK, json_pack("{s:i}", "rows", n));
 }
 
-static void handle(void *arg, struct ppn_ctl_call *call, const char *verb, json_t *request, uid_t uid)
+static void handle(void *arg, struct ppn_ctl_call *call, const char *verb, json_t *request,
+		   uid_t uid)
 {
 	struct world *w = arg;
 
@@ -174,7 +178,10 @@ static void answers(void **state)
 		  PPN_EXIT_FAILURE, none);
 }
 
-/* More than the queue holds, and the client takes nothing meanwhile: an error, not memory without end. */
+/*
+ * More than the queue holds, and the client takes nothing meanwhile: an error, not memory without
+ * end.
+ */
 static void queue_is_bounded(void **state)
 {
 	struct world w;
@@ -185,7 +192,8 @@ static void queue_is_bounded(void **state)
 	if (pid == 0) {
 		struct parts parts = { 0 };
 		enum ppn_exit code;
-		json_t *got = ppn_ctl_ask(w.path, json_pack("{s:s}", "verb", "flood"), part, &parts, &code);
+		json_t *got = ppn_ctl_ask(w.path, json_pack("{s:s}", "verb", "flood"), part, &parts,
+					  &code);
 
 		_exit(got && code == PPN_EXIT_FAILURE && json_object_get(got, "error") &&
 				      parts.more > 200 && parts.more < 300 && !parts.other ?
@@ -252,7 +260,8 @@ static void malformed(void **state)
 		assert_true(send(fd, rows[i].request, strlen(rows[i].request), 0) > 0);
 		snprintf(expected, sizeof(expected), "{\"schema\":1,\"exit\":2,\"error\":\"%s\"}",
 			 rows[i].answer);
-		for (char *p = expected; (p = strchr(p, '?')); p++) /* the quotes, as JSON has them */
+		for (char *p = expected; (p = strchr(p, '?'));
+		     p++) /* the quotes, as JSON has them */
 			memmove(p + 2, p + 1, strlen(p)), p[0] = '\\', p[1] = '"';
 		assert_string_equal(last_words(&w, fd), expected);
 		assert_int_equal(ppn_ctl_refused(w.server), i + 1);
@@ -272,8 +281,9 @@ static void oversized(void **state)
 	memcpy(text, "{\"verb\":\"status\"}", 17);
 	fd = connect_raw(&w);
 	assert_int_equal(send(fd, text, sizeof(text), 0), sizeof(text));
-	assert_string_equal(last_words(&w, fd),
-			    "{\"schema\":1,\"exit\":2,\"error\":\"a request has at most 65536 bytes\"}");
+	assert_string_equal(
+		last_words(&w, fd),
+		"{\"schema\":1,\"exit\":2,\"error\":\"a request has at most 65536 bytes\"}");
 	assert_int_equal(w.n_calls, 0);
 	fd = connect_raw(&w);
 	assert_int_equal(send(fd, text, PPN_CTL_MAX, 0), PPN_CTL_MAX);
@@ -352,8 +362,9 @@ static void too_many_calls(void **state)
 	}
 	assert_int_equal(w.n_kept, CALLS);
 	fd = connect_raw(&w);
-	assert_string_equal(last_words(&w, fd),
-			    "{\"schema\":1,\"exit\":1,\"error\":\"too many requests at once: try again\"}");
+	assert_string_equal(
+		last_words(&w, fd),
+		"{\"schema\":1,\"exit\":1,\"error\":\"too many requests at once: try again\"}");
 	ppn_ctl_answer(w.kept[0], PPN_EXIT_OK, NULL);
 	assert_string_equal(last_words(&w, fds[0]), "{\"schema\":1,\"exit\":0}");
 	fd = connect_raw(&w); /* there is room again */
@@ -467,7 +478,8 @@ static void daemon_dies(void **state)
 	open_world(&w, state);
 	pid = fork();
 	if (pid == 0)
-		_exit(ask(w.path, "{\"verb\":\"keep\"}", NULL, PPN_EXIT_FAILURE, (struct parts){ 0 }));
+		_exit(ask(w.path, "{\"verb\":\"keep\"}", NULL, PPN_EXIT_FAILURE,
+			  (struct parts){ 0 }));
 	while (!w.n_kept) {
 		event_base_loop(w.base, EVLOOP_NONBLOCK);
 		usleep(200);
@@ -480,8 +492,9 @@ static void daemon_dies(void **state)
 /* Answers that our server would never send. */
 static void hostile_server(void **state)
 {
-	static const char *const packets[] = { "x", "[]", "{\"schema\":1,\"exit\":99}", "{\"exit\":\"0\"}",
-					       "{\"exit\":-1}", "" };
+	static const char *const packets[] = {
+		"x", "[]", "{\"schema\":1,\"exit\":99}", "{\"exit\":\"0\"}", "{\"exit\":-1}", ""
+	};
 	int listener, fd, status;
 	struct world w;
 
@@ -514,9 +527,11 @@ static void own_errors(void **state)
 	open_world(&w, state);
 	memset(big, 'x', PPN_CTL_MAX);
 	big[PPN_CTL_MAX] = '\0';
-	got = ppn_ctl_ask(w.path, json_pack("{s:s, s:s}", "verb", "v", "big", big), NULL, NULL, &code);
+	got = ppn_ctl_ask(w.path, json_pack("{s:s, s:s}", "verb", "v", "big", big), NULL, NULL,
+			  &code);
 	assert_int_equal(code, PPN_EXIT_FAILURE);
-	assert_non_null(strstr(json_string_value(json_object_get(got, "error")), "Message too long"));
+	assert_non_null(
+		strstr(json_string_value(json_object_get(got, "error")), "Message too long"));
 	json_decref(got);
 	free(big);
 	close_world(&w);

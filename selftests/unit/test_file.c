@@ -222,8 +222,9 @@ static void remove_overwrites(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		FILE_TEST(directories),	      FILE_TEST(foreign_owner),	    FILE_TEST(write_and_read),
-		FILE_TEST(read_refuses),      FILE_TEST(write_fails_whole), FILE_TEST(stale_tmp),
+		FILE_TEST(directories),	      FILE_TEST(foreign_owner),
+		FILE_TEST(write_and_read),    FILE_TEST(read_refuses),
+		FILE_TEST(write_fails_whole), FILE_TEST(stale_tmp),
 		FILE_TEST(rename_and_remove), FILE_TEST(remove_overwrites),
 	};
 

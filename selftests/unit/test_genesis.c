@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* Genesis: every state with every event, whatever the ledger folded to, against DESIGN 1 and 6 told again. */
+/*
+ * Genesis: every state with every event, whatever the ledger folded to, against DESIGN 1 and 6
+ * told again.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -28,9 +31,11 @@ static const struct expected {
 	{ S(BLIND), E(START), S(HOLDING), ANY, S(HOLDING),
 	  A(SEAL) | A(LISTEN_BEACON) | A(MESH_ALONE) | A(OPEN_CLAIM) },
 	{ S(BLIND), E(START), S(BOUND), ANY, S(BOUND),
-	  A(SEAL) | A(MESH_JOIN) | A(SET_PEERS) | A(OPEN_CLAIM) | A(OPEN_SLOTS) | A(START_TELEMETRY) },
+	  A(SEAL) | A(MESH_JOIN) | A(SET_PEERS) | A(OPEN_CLAIM) | A(OPEN_SLOTS) |
+		  A(START_TELEMETRY) },
 	{ S(BLIND), E(START), S(ISOLATED), ANY, S(ISOLATED),
-	  A(SEAL) | A(MESH_JOIN) | A(SET_PEERS) | A(OPEN_CLAIM) | A(OPEN_SLOTS) | A(START_TELEMETRY) },
+	  A(SEAL) | A(MESH_JOIN) | A(SET_PEERS) | A(OPEN_CLAIM) | A(OPEN_SLOTS) |
+		  A(START_TELEMETRY) },
 	{ S(BLIND), E(START), S(DAMAGED), ANY, S(DAMAGED),
 	  A(SEAL) | A(LISTEN_BEACON) | A(OPEN_CLAIM) | A(CLOSE_SLOTS) },
 
@@ -55,9 +60,9 @@ static const struct expected {
 	{ S(ISOLATED), E(BEACON), ANY, ANY, S(ISOLATED), 0 },
 	{ S(DAMAGED), E(BEACON), ANY, ANY, S(DAMAGED), A(ANSWER_HERE) },
 
-	/* claims: committed before anything changes; they never lift an isolation */
-#define BIND                                                                                          \
-	(A(COMMIT) | A(SEAL) | A(MESH_JOIN) | A(SET_PEERS) | A(OPEN_CLAIM) | A(CLOSE_SLOTS) |         \
+/* claims: committed before anything changes; they never lift an isolation */
+#define BIND                                                                                  \
+	(A(COMMIT) | A(SEAL) | A(MESH_JOIN) | A(SET_PEERS) | A(OPEN_CLAIM) | A(CLOSE_SLOTS) | \
 	 A(OPEN_SLOTS) | A(START_TELEMETRY))
 	{ S(HOLDING), E(CLAIM), ANY, ANY, S(BOUND), BIND },
 	{ S(BOUND), E(RECLAIM), ANY, ANY, S(BOUND), BIND },
@@ -77,14 +82,14 @@ static const struct expected {
 	{ S(BOUND), E(ROSTER), ANY, ANY, S(BOUND), A(APPEND) | A(SEAL) | A(SET_PEERS) },
 	{ S(ISOLATED), E(ROSTER), ANY, ANY, S(ISOLATED), A(APPEND) | A(SEAL) | A(SET_PEERS) },
 
-	/* leaving */
-#define LEAVE                                                                                         \
-	(A(APPEND) | A(SEAL) | A(LISTEN_BEACON) | A(MESH_ALONE) | A(OPEN_CLAIM) | A(CLOSE_SLOTS) |    \
+/* leaving */
+#define LEAVE                                                                                      \
+	(A(APPEND) | A(SEAL) | A(LISTEN_BEACON) | A(MESH_ALONE) | A(OPEN_CLAIM) | A(CLOSE_SLOTS) | \
 	 A(FORGET))
 	{ S(BOUND), E(DISCHARGE), ANY, ANY, S(HOLDING), LEAVE },
 	{ S(ISOLATED), E(DISCHARGE), ANY, ANY, S(HOLDING), LEAVE },
 
-	/* damage: from anywhere */
+/* damage: from anywhere */
 #define CRIPPLE (A(SEAL) | A(LISTEN_BEACON) | A(OPEN_CLAIM) | A(CLOSE_SLOTS))
 	{ S(BLIND), E(DAMAGE), ANY, ANY, S(DAMAGED), CRIPPLE },
 	{ S(SCANNING), E(DAMAGE), ANY, ANY, S(DAMAGED), CRIPPLE },
@@ -153,7 +158,8 @@ static void rows_exclude_each_other(void **unused)
 							 .folded = bits / 2,
 							 .isolated = bits % 2 };
 
-				if (rows[a].state != rows[b].state || rows[a].event != rows[b].event)
+				if (rows[a].state != rows[b].state ||
+				    rows[a].event != rows[b].event)
 					continue;
 				assert_false((!rows[a].guard || rows[a].guard(&g)) &&
 					     (!rows[b].guard || rows[b].guard(&g)));
@@ -192,9 +198,9 @@ static void a_life(void **unused)
 static void columns_and_texts(void **unused)
 {
 	static const uint8_t column[] = {
-		[S(BLIND)] = PPN_COLUMN_BLIND,	       [S(SCANNING)] = PPN_COLUMN_BLIND,
-		[S(HOLDING)] = PPN_COLUMN_HOLDING,     [S(BOUND)] = PPN_COLUMN_BOUND,
-		[S(ISOLATED)] = PPN_COLUMN_ISOLATED,   [S(DAMAGED)] = PPN_COLUMN_HOLDING,
+		[S(BLIND)] = PPN_COLUMN_BLIND,	     [S(SCANNING)] = PPN_COLUMN_BLIND,
+		[S(HOLDING)] = PPN_COLUMN_HOLDING,   [S(BOUND)] = PPN_COLUMN_BOUND,
+		[S(ISOLATED)] = PPN_COLUMN_ISOLATED, [S(DAMAGED)] = PPN_COLUMN_HOLDING,
 		[_PPN_STATE_MAX] = PPN_COLUMN_BLIND,
 	};
 

@@ -27,8 +27,8 @@ static int set_any(void *config, const char *key, const char *value, char ret_wh
 }
 
 static const struct ppn_ini_key keys[] = {
-	{ "node", "port", set_any },   { "node", "posture", set_any }, { "seal", "port", set_any },
-	{ "underlay", "*", set_any },  { "underlay", "fixed", set_any },
+	{ "node", "port", set_any },  { "node", "posture", set_any },	{ "seal", "port", set_any },
+	{ "underlay", "*", set_any }, { "underlay", "fixed", set_any },
 };
 
 static int parse(const char *text, size_t len, struct config *config, char why[static 256])
@@ -59,8 +59,10 @@ static void takes(void **state)
 		{ "[node]\nport = 1 ; said\n", "port=1;" },
 		{ "[node] ; said\nport = a b  \n", "port=a b;" },
 		{ "  # said\n\t; said\n[node]\nport=\n", "port=;" },
-		{ "[node]\nport=1\n[seal]\nport=2\n[node]\nposture=x\n", "port=1;port=2;posture=x;" },
-		{ "[underlay]\neth0 = dhcp\nfixed = 1\neth1 = slaac\n", "eth0=dhcp;fixed=1;eth1=slaac;" },
+		{ "[node]\nport=1\n[seal]\nport=2\n[node]\nposture=x\n",
+		  "port=1;port=2;posture=x;" },
+		{ "[underlay]\neth0 = dhcp\nfixed = 1\neth1 = slaac\n",
+		  "eth0=dhcp;fixed=1;eth1=slaac;" },
 		{ "\xef\xbb\xbf[node]\nport = 1\n", "port=1;" },
 	};
 
@@ -104,7 +106,8 @@ static void refuses(void **state)
 		{ "[node]\nport = a\rb\n", "f:2: a control character in the line: remove it" },
 		{ "[node]\nport = 12" NINETY NINETY TEN "\n",
 		  "f:2: the line is longer than 198 bytes: shorten it" },
-		{ "; " NINETY NINETY TEN NINETY "\n", "f:1: the line is longer than 198 bytes: shorten it" },
+		{ "; " NINETY NINETY TEN NINETY "\n",
+		  "f:1: the line is longer than 198 bytes: shorten it" },
 	};
 
 	(void)state;
@@ -188,8 +191,10 @@ static void from_file(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(takes),	cmocka_unit_test(refuses),
-		cmocka_unit_test(longest_line), cmocka_unit_test(nul_byte),
+		cmocka_unit_test(takes),
+		cmocka_unit_test(refuses),
+		cmocka_unit_test(longest_line),
+		cmocka_unit_test(nul_byte),
 		cmocka_unit_test(too_many),
 		cmocka_unit_test_setup_teardown(from_file, scratch_setup, scratch_teardown),
 	};

@@ -12,8 +12,8 @@
 static const uint8_t fleet[PPN_HASH_LEN] = { 1, 2, 3 };
 static const char text[] = "what happened";
 
-static size_t append(uint8_t *at, size_t max, struct ppn_ledger_head *head, enum ppn_entry_type type,
-		     const void *payload, size_t len)
+static size_t append(uint8_t *at, size_t max, struct ppn_ledger_head *head,
+		     enum ppn_entry_type type, const void *payload, size_t len)
 {
 	uint8_t seed[32];
 	ssize_t n;
@@ -39,7 +39,8 @@ static void chain_round_trip(void **state)
 	memset(big, 0x5a, sizeof(big));
 	len += append(bytes + len, sizeof(bytes) - len, &written, 77, text, sizeof(text));
 	len += append(bytes + len, sizeof(bytes) - len, &written, PPN_ENTRY_HOLDING, NULL, 0);
-	len += append(bytes + len, sizeof(bytes) - len, &written, PPN_ENTRY_COMMAND, big, sizeof(big));
+	len += append(bytes + len, sizeof(bytes) - len, &written, PPN_ENTRY_COMMAND, big,
+		      sizeof(big));
 	in.len = len;
 	assert_check(ppn_ledger_next(&in, &read, fleet, key, &entry), PPN_CHECK_OK);
 	assert_int_equal(entry.index, 0);
@@ -68,16 +69,16 @@ static void append_bounds(void **state)
 	(void)state;
 	secret_of(seed, "node");
 	assert_int_equal(ppn_ledger_append(out, sizeof(out), &head, 0, 77,
-					   (struct ppn_bytes){ payload, sizeof(payload) }, fleet, seed,
-					   &head),
+					   (struct ppn_bytes){ payload, sizeof(payload) }, fleet,
+					   seed, &head),
 			 -EINVAL);
 	for (size_t max = 0; max < need; max++)
 		assert_int_equal(ppn_ledger_append(out, max, &head, 0, 77, BYTES(text), fleet, seed,
 						   &head),
 				 -EMSGSIZE);
 	assert_memory_equal(&head, &before, sizeof(head));
-	assert_int_equal(ppn_ledger_append(out, need, &head, 0, 77, BYTES(text), fleet, seed, &head),
-			 need);
+	assert_int_equal(
+		ppn_ledger_append(out, need, &head, 0, 77, BYTES(text), fleet, seed, &head), need);
 	assert_int_equal(head.size, 1);
 }
 
@@ -200,17 +201,29 @@ struct step {
 	size_t len;
 };
 
-#define STEP(name, type, of) { name, PPN_ENTRY_##type, &(of), sizeof(of) }
+#define STEP(name, type, of)                              \
+	{                                                 \
+		name, PPN_ENTRY_##type, &(of), sizeof(of) \
+	}
 static const struct step steps[] = {
-	STEP('g', GENESIS, genesis),   STEP('m', GENESIS, bad_mode),
-	STEP('p', GENESIS, bad_posture), { 'h', PPN_ENTRY_HOLDING, NULL, 0 },
-	STEP('b', BOUND, bound),       STEP('B', BOUND, rebound),
-	STEP('r', ROSTER, roster),     STEP('i', ISOLATED, command),
-	STEP('e', RELEASED, command),  STEP('c', COMMAND, command),
-	STEP('o', SEAL, observe),      STEP('s', SEAL, enforce),
-	STEP('x', SEAL, bad_seal),     { 't', PPN_ENTRY_SEAT, NULL, 0 },
-	{ 'd', PPN_ENTRY_DISCHARGED, NULL, 0 }, { 'f', PPN_ENTRY_FLEET, NULL, 0 },
-	{ 'n', PPN_ENTRY_SENT, &command, sizeof(command) }, { 'u', 999, NULL, 0 },
+	STEP('g', GENESIS, genesis),
+	STEP('m', GENESIS, bad_mode),
+	STEP('p', GENESIS, bad_posture),
+	{ 'h', PPN_ENTRY_HOLDING, NULL, 0 },
+	STEP('b', BOUND, bound),
+	STEP('B', BOUND, rebound),
+	STEP('r', ROSTER, roster),
+	STEP('i', ISOLATED, command),
+	STEP('e', RELEASED, command),
+	STEP('c', COMMAND, command),
+	STEP('o', SEAL, observe),
+	STEP('s', SEAL, enforce),
+	STEP('x', SEAL, bad_seal),
+	{ 't', PPN_ENTRY_SEAT, NULL, 0 },
+	{ 'd', PPN_ENTRY_DISCHARGED, NULL, 0 },
+	{ 'f', PPN_ENTRY_FLEET, NULL, 0 },
+	{ 'n', PPN_ENTRY_SENT, &command, sizeof(command) },
+	{ 'u', 999, NULL, 0 },
 };
 
 static enum ppn_check fold(struct ppn_ledger_state *state, const char *names)
@@ -239,15 +252,15 @@ static void folds_to(void **unused)
 		const char *entries;
 		enum ppn_state state;
 	} rows[] = {
-		{ "", PPN_STATE_BLIND },	  { "g", PPN_STATE_BLIND },
-		{ "gu", PPN_STATE_BLIND },	  { "gh", PPN_STATE_HOLDING },
-		{ "ghh", PPN_STATE_HOLDING },	  { "ghoc", PPN_STATE_HOLDING },
-		{ "ghb", PPN_STATE_BOUND },	  { "gb", PPN_STATE_BOUND },
-		{ "ghbrtc", PPN_STATE_BOUND },	  { "ghbi", PPN_STATE_ISOLATED },
-		{ "ghbii", PPN_STATE_ISOLATED },  { "ghbie", PPN_STATE_BOUND },
-		{ "ghbe", PPN_STATE_BOUND },	  { "ghbiB", PPN_STATE_ISOLATED },
-		{ "ghbid", PPN_STATE_HOLDING },	  { "ghbidb", PPN_STATE_BOUND },
-		{ "ghbdc", PPN_STATE_HOLDING },	  { "ghbdh", PPN_STATE_HOLDING },
+		{ "", PPN_STATE_BLIND },	 { "g", PPN_STATE_BLIND },
+		{ "gu", PPN_STATE_BLIND },	 { "gh", PPN_STATE_HOLDING },
+		{ "ghh", PPN_STATE_HOLDING },	 { "ghoc", PPN_STATE_HOLDING },
+		{ "ghb", PPN_STATE_BOUND },	 { "gb", PPN_STATE_BOUND },
+		{ "ghbrtc", PPN_STATE_BOUND },	 { "ghbi", PPN_STATE_ISOLATED },
+		{ "ghbii", PPN_STATE_ISOLATED }, { "ghbie", PPN_STATE_BOUND },
+		{ "ghbe", PPN_STATE_BOUND },	 { "ghbiB", PPN_STATE_ISOLATED },
+		{ "ghbid", PPN_STATE_HOLDING },	 { "ghbidb", PPN_STATE_BOUND },
+		{ "ghbdc", PPN_STATE_HOLDING },	 { "ghbdh", PPN_STATE_HOLDING },
 	};
 
 	(void)unused;
@@ -269,14 +282,18 @@ static void refuses_sequences(void **unused)
 		const char *entries; /* the last one is refused */
 		enum ppn_check check;
 	} rows[] = {
-		{ "h", PPN_CHECK_ORDER },   { "b", PPN_CHECK_ORDER },	{ "c", PPN_CHECK_ORDER },
-		{ "o", PPN_CHECK_ORDER },   { "u", PPN_CHECK_ORDER },	{ "f", PPN_CHECK_ORDER },
-		{ "m", PPN_CHECK_FORM },    { "p", PPN_CHECK_FORM },	{ "gg", PPN_CHECK_ORDER },
-		{ "gr", PPN_CHECK_ORDER },  { "gi", PPN_CHECK_ORDER },	{ "ge", PPN_CHECK_ORDER },
-		{ "gt", PPN_CHECK_ORDER },  { "gd", PPN_CHECK_ORDER },	{ "gf", PPN_CHECK_ORDER },
-		{ "gn", PPN_CHECK_ORDER },  { "ghr", PPN_CHECK_ORDER }, { "ghi", PPN_CHECK_ORDER },
-		{ "gx", PPN_CHECK_FORM },   { "ghbh", PPN_CHECK_ORDER }, { "ghbg", PPN_CHECK_ORDER },
-		{ "ghbdr", PPN_CHECK_ORDER }, { "ghbdi", PPN_CHECK_ORDER }, { "ghbdd", PPN_CHECK_ORDER },
+		{ "h", PPN_CHECK_ORDER },     { "b", PPN_CHECK_ORDER },
+		{ "c", PPN_CHECK_ORDER },     { "o", PPN_CHECK_ORDER },
+		{ "u", PPN_CHECK_ORDER },     { "f", PPN_CHECK_ORDER },
+		{ "m", PPN_CHECK_FORM },      { "p", PPN_CHECK_FORM },
+		{ "gg", PPN_CHECK_ORDER },    { "gr", PPN_CHECK_ORDER },
+		{ "gi", PPN_CHECK_ORDER },    { "ge", PPN_CHECK_ORDER },
+		{ "gt", PPN_CHECK_ORDER },    { "gd", PPN_CHECK_ORDER },
+		{ "gf", PPN_CHECK_ORDER },    { "gn", PPN_CHECK_ORDER },
+		{ "ghr", PPN_CHECK_ORDER },   { "ghi", PPN_CHECK_ORDER },
+		{ "gx", PPN_CHECK_FORM },     { "ghbh", PPN_CHECK_ORDER },
+		{ "ghbg", PPN_CHECK_ORDER },  { "ghbdr", PPN_CHECK_ORDER },
+		{ "ghbdi", PPN_CHECK_ORDER }, { "ghbdd", PPN_CHECK_ORDER },
 	};
 
 	(void)unused;
@@ -310,7 +327,9 @@ static void short_payloads(void **unused)
 static void late_genesis(void **unused)
 {
 	struct ppn_ledger_state state = { 0 };
-	struct ppn_entry entry = { .index = 1, .type = PPN_ENTRY_GENESIS, .payload = BYTES(genesis) };
+	struct ppn_entry entry = { .index = 1,
+				   .type = PPN_ENTRY_GENESIS,
+				   .payload = BYTES(genesis) };
 
 	(void)unused;
 	assert_check(ppn_ledger_fold(&state, &entry), PPN_CHECK_ORDER);
@@ -344,7 +363,9 @@ static void fold_remembers(void **unused)
 
 static void entry_in_words(void **unused)
 {
-	struct ppn_entry_command isolate = { .serial = { 0xab }, .seq = htobe32(7), .op = PPN_OP_ISOLATE,
+	struct ppn_entry_command isolate = { .serial = { 0xab },
+					     .seq = htobe32(7),
+					     .op = PPN_OP_ISOLATE,
 					     .code = htobe16(PPN_RESULT_ACTED_KERNEL) };
 	struct ppn_entry_seal by_uid = { .uid = htobe32(1000) };
 	struct ppn_entry_roster third = { .epoch = htobe64(3), .hash = { 0xcd } };
@@ -364,7 +385,8 @@ static void entry_in_words(void **unused)
 		{ { .type = 999 }, "0 1970-01-01T00:00:00.000Z entry 999 (of a later version)" },
 		{ { .type = PPN_ENTRY_BOUND, .payload = { (const uint8_t *)"x", 1 } },
 		  "0 1970-01-01T00:00:00.000Z bound" },
-		{ { .type = PPN_ENTRY_HOLDING, .time_ms = UINT64_MAX }, "0 18446744073709551615 ms holding" },
+		{ { .type = PPN_ENTRY_HOLDING, .time_ms = UINT64_MAX },
+		  "0 18446744073709551615 ms holding" },
 	};
 	char line[256];
 
@@ -390,11 +412,11 @@ static void entry_in_words(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(chain_round_trip), cmocka_unit_test(append_bounds),
-		cmocka_unit_test(hostile_entry),    cmocka_unit_test(wrong_in_one_way),
-		cmocka_unit_test(versions),	    cmocka_unit_test(folds_to),
+		cmocka_unit_test(chain_round_trip),  cmocka_unit_test(append_bounds),
+		cmocka_unit_test(hostile_entry),     cmocka_unit_test(wrong_in_one_way),
+		cmocka_unit_test(versions),	     cmocka_unit_test(folds_to),
 		cmocka_unit_test(refuses_sequences), cmocka_unit_test(short_payloads),
-		cmocka_unit_test(late_genesis),	    cmocka_unit_test(fold_remembers),
+		cmocka_unit_test(late_genesis),	     cmocka_unit_test(fold_remembers),
 		cmocka_unit_test(entry_in_words),
 	};
 

@@ -54,8 +54,8 @@ static void assert_image(int dir, const struct image *expected)
 		assert_memory_equal(found.head, expected->head, found.head_len);
 }
 
-static int put(struct ppn_ledger_file *ledger, enum ppn_entry_type type, const void *payload, size_t len,
-	       bool state)
+static int put(struct ppn_ledger_file *ledger, enum ppn_entry_type type, const void *payload,
+	       size_t len, bool state)
 {
 	uint8_t seed[32];
 
@@ -77,7 +77,8 @@ static void put_commands(struct ppn_ledger_file *ledger, int n, bool state)
 
 	for (int i = 0; i < n; i++) {
 		command.seq = htobe32((uint32_t)ledger->head.size);
-		assert_int_equal(put(ledger, PPN_ENTRY_COMMAND, &command, sizeof(command), state), 0);
+		assert_int_equal(put(ledger, PPN_ENTRY_COMMAND, &command, sizeof(command), state),
+				 0);
 	}
 }
 
@@ -393,7 +394,8 @@ static void reordered(void **state)
 		assert_int_equal(verify(dir, NULL, why), -EBADMSG);
 		assert_int_equal(start(dir, &n, why), -EBADMSG);
 	}
-	for (uint64_t i = 0; i < 6; i++) { /* one dropped; the last one is the tail, which head finds */
+	for (uint64_t i = 0; i < 6;
+	     i++) { /* one dropped; the last one is the tail, which head finds */
 		size_t a = entry_at(&whole, i), len = entry_len(&whole, a);
 
 		bad = whole;
@@ -665,7 +667,8 @@ static void long_walk(void **state)
 	assert_int_equal(ppn_ledger_create(&ledger, dir, fleet), 0);
 	put_genesis(&ledger);
 	for (size_t i = 0; i < 1400; i++)
-		assert_int_equal(put(&ledger, 999, payload, i * 2971 % sizeof(payload), i % 100 == 0), 0);
+		assert_int_equal(
+			put(&ledger, 999, payload, i * 2971 % sizeof(payload), i % 100 == 0), 0);
 	assert_int_equal(put(&ledger, PPN_ENTRY_HOLDING, NULL, 0, true), 0);
 	assert_int_equal(ppn_ledger_walk(dir, fleet, NULL, count, progress, &n, &head, why), 0);
 	assert_int_equal(n, 1402);
@@ -693,7 +696,8 @@ static void walk_stops(void **state)
 	char why[160];
 
 	make(dir, 3, 0);
-	assert_int_equal(ppn_ledger_walk(dir, fleet, NULL, stop_at_two, NULL, NULL, &head, why), 42);
+	assert_int_equal(ppn_ledger_walk(dir, fleet, NULL, stop_at_two, NULL, NULL, &head, why),
+			 42);
 	assert_int_equal(head.size, 77);
 	close(dir);
 }
@@ -703,15 +707,24 @@ static void walk_stops(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		FILE_TEST(create_write_open),	 FILE_TEST(in_memory),
-		FILE_TEST(cut_below_head),	 FILE_TEST(cut_after_head),
-		FILE_TEST(torn_by_zeros),	 FILE_TEST(torn_is_told),
-		FILE_TEST(no_torn_append),	 FILE_TEST(flipped),
-		FILE_TEST(reordered),		 FILE_TEST(head_gone_or_odd),
-		FILE_TEST(another_fleet_or_key), FILE_TEST(folds_wrong),
-		FILE_TEST(first_boot_cut),	 FILE_TEST(power_cut_before_head),
-		FILE_TEST(no_room_for_entry),	 FILE_TEST(no_room_for_head),
-		FILE_TEST(long_walk),		 FILE_TEST(walk_stops),
+		FILE_TEST(create_write_open),
+		FILE_TEST(in_memory),
+		FILE_TEST(cut_below_head),
+		FILE_TEST(cut_after_head),
+		FILE_TEST(torn_by_zeros),
+		FILE_TEST(torn_is_told),
+		FILE_TEST(no_torn_append),
+		FILE_TEST(flipped),
+		FILE_TEST(reordered),
+		FILE_TEST(head_gone_or_odd),
+		FILE_TEST(another_fleet_or_key),
+		FILE_TEST(folds_wrong),
+		FILE_TEST(first_boot_cut),
+		FILE_TEST(power_cut_before_head),
+		FILE_TEST(no_room_for_entry),
+		FILE_TEST(no_room_for_head),
+		FILE_TEST(long_walk),
+		FILE_TEST(walk_stops),
 	};
 
 	return cmocka_run_group_tests(tests, setup_crypto, NULL);

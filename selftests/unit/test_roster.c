@@ -76,7 +76,8 @@ static void room_is_enough(void **state)
 	len = ppn_roster_write(object, room, &roster, test_fleet, seed);
 	assert_int_equal(len, room);
 	for (size_t max = 0; max < room; max += 7)
-		assert_int_equal(ppn_roster_write(object, max, &roster, test_fleet, seed), -EMSGSIZE);
+		assert_int_equal(ppn_roster_write(object, max, &roster, test_fleet, seed),
+				 -EMSGSIZE);
 	free(object);
 	ppn_roster_free(&roster);
 }
@@ -102,12 +103,12 @@ static void empty(void **state)
 
 typedef void change_fn(struct ppn_roster *r);
 
-#define CHANGE(name, what)                          \
-	static void name(struct ppn_roster *r)      \
-	{                                           \
-		struct ppn_member *m = r->members;  \
-		what;                               \
-		(void)m;                            \
+#define CHANGE(name, what)                         \
+	static void name(struct ppn_roster *r)     \
+	{                                          \
+		struct ppn_member *m = r->members; \
+		what;                              \
+		(void)m;                           \
 	}
 
 CHANGE(number_zero, m[0].number = 0)
@@ -119,7 +120,8 @@ CHANGE(odd_flag, m[0].flags |= 4)
 CHANGE(node_without_posture, m[1].posture = PPN_POSTURE_NONE)
 CHANGE(odd_posture, m[1].posture = _PPN_POSTURE_MAX)
 CHANGE(seat_with_posture, m[0].posture = PPN_POSTURE_ONPREM)
-CHANGE(seat_in_the_cloud, m[1].flags |= PPN_MEMBER_SEAT; m[1].serial[0] = 1; m[1].posture = PPN_POSTURE_CLOUD)
+CHANGE(seat_in_the_cloud, m[1].flags |= PPN_MEMBER_SEAT; m[1].serial[0] = 1;
+       m[1].posture = PPN_POSTURE_CLOUD)
 CHANGE(seat_without_serial, memset(m[0].serial, 0, sizeof(m[0].serial)))
 CHANGE(node_with_serial, m[1].serial[0] = 1)
 CHANGE(no_identity, memset(m[1].identity, 0, PPN_KEY_LEN))
@@ -145,7 +147,8 @@ CHANGE(same_wg_key, memcpy(m[2].wg_key, m[0].wg_key, PPN_KEY_LEN))
 CHANGE(same_name, strcpy(m[2].name, m[0].name))
 CHANGE(revoked_equal, memcpy(r->revoked[1], r->revoked[0], PPN_KEY_LEN))
 CHANGE(revoked_falls, memset(r->revoked[1], 0, PPN_KEY_LEN))
-CHANGE(member_revoked, memcpy(r->revoked[1], m[2].identity, PPN_KEY_LEN); r->revoked[0][0] = 0; r->revoked[0][1] = 0)
+CHANGE(member_revoked, memcpy(r->revoked[1], m[2].identity, PPN_KEY_LEN); r->revoked[0][0] = 0;
+       r->revoked[0][1] = 0)
 CHANGE(open_proto, r->open[0].proto = IPPROTO_ICMP)
 CHANGE(open_port, r->open[0].port = 0)
 CHANGE(open_flags, r->open[0].flags = 2)
@@ -177,33 +180,78 @@ CHANGE(other_edges, m[0].number = 1; m[2].number = PPN_NUMBER_MAX; strcpy(m[1].r
        m[1].endpoint[0] = endpoint_of("fe80::1", 1); r->policy_flags = 3)
 CHANGE(node_and_seat, m[1].flags |= PPN_MEMBER_SEAT; memset(m[1].serial, 9, sizeof(m[1].serial)))
 
-#define ROW(name, check) { #name, name, PPN_CHECK_##check }
+#define ROW(name, check)                       \
+	{                                      \
+#name, name, PPN_CHECK_##check \
+	}
 static const struct {
 	const char *name;
 	change_fn *change;
 	enum ppn_check check;
 } changes[] = {
-	ROW(nothing, OK), ROW(other_edges, OK), ROW(node_and_seat, OK),
-	ROW(number_zero, FORM), ROW(number_too_big, FORM), ROW(numbers_equal, DUPLICATE),
-	ROW(numbers_fall, ORDER), ROW(no_flag, FORM), ROW(odd_flag, FORM),
-	ROW(node_without_posture, FORM), ROW(odd_posture, FORM), ROW(seat_with_posture, FORM),
-	ROW(seat_in_the_cloud, FORM), ROW(seat_without_serial, FORM), ROW(node_with_serial, FORM),
-	ROW(no_identity, FORM), ROW(no_wg_key, FORM), ROW(no_name, FORM), ROW(blank_in_name, FORM),
-	ROW(escape_in_name, FORM), ROW(byte_in_name, FORM), ROW(role_upper, FORM),
-	ROW(role_empty, FORM), ROW(role_first_empty, FORM), ROW(role_last_empty, FORM),
-	ROW(role_too_long, FORM), ROW(too_many_endpoints, FORM), ROW(endpoint_port, FORM),
-	ROW(endpoint_inside, FORM), ROW(endpoint_none, FORM), ROW(endpoint_multicast, FORM),
-	ROW(endpoint_v4_none, FORM), ROW(endpoint_v4_multicast, FORM),
-	ROW(same_identity, DUPLICATE), ROW(same_wg_key, DUPLICATE), ROW(same_name, DUPLICATE),
-	ROW(revoked_equal, ORDER), ROW(revoked_falls, ORDER), ROW(member_revoked, FORM),
-	ROW(open_proto, FORM), ROW(open_port, FORM), ROW(open_flags, FORM),
-	ROW(open_public_prefix, FORM), ROW(open_host_bits, FORM), ROW(open_prefix_len, FORM),
-	ROW(open_role, FORM), ROW(open_role_padding, FORM), ROW(open_role_full, FORM),
-	ROW(flow_proto, FORM), ROW(flow_port, FORM), ROW(flow_zero, FORM), ROW(flow_from, FORM),
-	ROW(flow_to, FORM), ROW(egress_proto, FORM), ROW(egress_host_bits, FORM),
-	ROW(egress_role, FORM), ROW(underlay_kind, FORM), ROW(underlay_zero, FORM),
-	ROW(underlay_name, FORM), ROW(underlay_no_name, FORM), ROW(underlay_long_name, FORM),
-	ROW(underlay_role, FORM), ROW(policy_flags, FORM),
+	ROW(nothing, OK),
+	ROW(other_edges, OK),
+	ROW(node_and_seat, OK),
+	ROW(number_zero, FORM),
+	ROW(number_too_big, FORM),
+	ROW(numbers_equal, DUPLICATE),
+	ROW(numbers_fall, ORDER),
+	ROW(no_flag, FORM),
+	ROW(odd_flag, FORM),
+	ROW(node_without_posture, FORM),
+	ROW(odd_posture, FORM),
+	ROW(seat_with_posture, FORM),
+	ROW(seat_in_the_cloud, FORM),
+	ROW(seat_without_serial, FORM),
+	ROW(node_with_serial, FORM),
+	ROW(no_identity, FORM),
+	ROW(no_wg_key, FORM),
+	ROW(no_name, FORM),
+	ROW(blank_in_name, FORM),
+	ROW(escape_in_name, FORM),
+	ROW(byte_in_name, FORM),
+	ROW(role_upper, FORM),
+	ROW(role_empty, FORM),
+	ROW(role_first_empty, FORM),
+	ROW(role_last_empty, FORM),
+	ROW(role_too_long, FORM),
+	ROW(too_many_endpoints, FORM),
+	ROW(endpoint_port, FORM),
+	ROW(endpoint_inside, FORM),
+	ROW(endpoint_none, FORM),
+	ROW(endpoint_multicast, FORM),
+	ROW(endpoint_v4_none, FORM),
+	ROW(endpoint_v4_multicast, FORM),
+	ROW(same_identity, DUPLICATE),
+	ROW(same_wg_key, DUPLICATE),
+	ROW(same_name, DUPLICATE),
+	ROW(revoked_equal, ORDER),
+	ROW(revoked_falls, ORDER),
+	ROW(member_revoked, FORM),
+	ROW(open_proto, FORM),
+	ROW(open_port, FORM),
+	ROW(open_flags, FORM),
+	ROW(open_public_prefix, FORM),
+	ROW(open_host_bits, FORM),
+	ROW(open_prefix_len, FORM),
+	ROW(open_role, FORM),
+	ROW(open_role_padding, FORM),
+	ROW(open_role_full, FORM),
+	ROW(flow_proto, FORM),
+	ROW(flow_port, FORM),
+	ROW(flow_zero, FORM),
+	ROW(flow_from, FORM),
+	ROW(flow_to, FORM),
+	ROW(egress_proto, FORM),
+	ROW(egress_host_bits, FORM),
+	ROW(egress_role, FORM),
+	ROW(underlay_kind, FORM),
+	ROW(underlay_zero, FORM),
+	ROW(underlay_name, FORM),
+	ROW(underlay_no_name, FORM),
+	ROW(underlay_long_name, FORM),
+	ROW(underlay_role, FORM),
+	ROW(policy_flags, FORM),
 };
 
 static void one_wrong_thing(void **state)
@@ -238,10 +286,12 @@ static void counts_that_lie(void **state)
 		enum ppn_check check;
 	} rows[] = {
 		{ offsetof(struct ppn_roster_body, n_members), PPN_MEMBERS_MAX, PPN_CHECK_SHORT },
-		{ offsetof(struct ppn_roster_body, n_members), PPN_MEMBERS_MAX + 1, PPN_CHECK_LONG },
+		{ offsetof(struct ppn_roster_body, n_members), PPN_MEMBERS_MAX + 1,
+		  PPN_CHECK_LONG },
 		{ offsetof(struct ppn_roster_body, n_members), UINT32_MAX, PPN_CHECK_LONG },
 		{ offsetof(struct ppn_roster_body, n_revoked), PPN_REVOKED_MAX, PPN_CHECK_SHORT },
-		{ offsetof(struct ppn_roster_body, n_revoked), PPN_REVOKED_MAX + 1, PPN_CHECK_LONG },
+		{ offsetof(struct ppn_roster_body, n_revoked), PPN_REVOKED_MAX + 1,
+		  PPN_CHECK_LONG },
 		{ offsetof(struct ppn_roster_body, n_revoked), UINT32_MAX, PPN_CHECK_LONG },
 	};
 	struct ppn_roster roster;
@@ -260,7 +310,10 @@ static void counts_that_lie(void **state)
 	ppn_roster_free(&roster);
 }
 
-/* A later minor: longer members, longer rows, more after the policy. Kept by this reader, refused at 0. */
+/*
+ * A later minor: longer members, longer rows, more after the policy. Kept by this reader, refused
+ * at 0.
+ */
 static void higher_minor(void **state)
 {
 	uint8_t object[ROSTER_ROOM];
@@ -316,7 +369,8 @@ static void ten_thousand(void **state)
 	secret_of(seed, "seat");
 	room = ppn_roster_room(&roster);
 	object = malloc(room);
-	in = (struct ppn_bytes){ object, (size_t)ppn_roster_write(object, room, &roster, test_fleet, seed) };
+	in = (struct ppn_bytes){ object, (size_t)ppn_roster_write(object, room, &roster, test_fleet,
+								  seed) };
 	assert_check(ppn_object_take(&in, PPN_OBJECT_ROSTER, PPN_ROSTER_MAX, &view), PPN_CHECK_OK);
 	assert_check(ppn_roster_read(&view, test_fleet, &back), PPN_CHECK_OK);
 	memcpy(roster.version.hash, back.version.hash, PPN_HASH_LEN);
@@ -338,8 +392,8 @@ static void ten_thousand(void **state)
 static void versions_in_order(void **state)
 {
 	static const struct ppn_roster_version rising[] = {
-		{ 0, 0, 0, { 0 } },	     { 0, 0, 0, { 1 } },      { 0, 0, 1, { 0 } },
-		{ 0, 0, UINT64_MAX, { 9 } }, { 0, 1, 0, { 0 } },      { 0, UINT32_MAX, 7, { 0 } },
+		{ 0, 0, 0, { 0 } },	     { 0, 0, 0, { 1 } },       { 0, 0, 1, { 0 } },
+		{ 0, 0, UINT64_MAX, { 9 } }, { 0, 1, 0, { 0 } },       { 0, UINT32_MAX, 7, { 0 } },
 		{ 1, 0, 0, { 0 } },	     { 1, 0, 0, { 0, 0, 1 } }, { UINT32_MAX, 0, 0, { 0 } },
 	};
 	const int n = sizeof(rising) / sizeof(rising[0]);
@@ -376,11 +430,14 @@ static void finds(void **state)
 	ppn_symbols(text, 8, m[1].identity); /* without dash */
 	assert_ptr_equal(ppn_roster_find(&roster, text, NULL), &m[1]);
 	for (size_t n = 20; n <= 51; n++)
-		assert_ptr_equal(ppn_roster_find(&roster, ppn_symbols(text, n, m[2].identity), NULL), &m[2]);
+		assert_ptr_equal(
+			ppn_roster_find(&roster, ppn_symbols(text, n, m[2].identity), NULL), &m[2]);
 	for (size_t n = 0; n < 20; n++)
 		if (n != 8)
-			assert_null(ppn_roster_find(&roster, ppn_symbols(text, n, m[2].identity), NULL));
-	assert_ptr_equal(ppn_roster_find(&roster, ppn_hex(text, m[0].identity, PPN_KEY_LEN), NULL), &m[0]);
+			assert_null(ppn_roster_find(&roster, ppn_symbols(text, n, m[2].identity),
+						    NULL));
+	assert_ptr_equal(ppn_roster_find(&roster, ppn_hex(text, m[0].identity, PPN_KEY_LEN), NULL),
+			 &m[0]);
 	assert_null(ppn_roster_find(&roster, ppn_hex(text, m[0].wg_key, PPN_KEY_LEN), NULL));
 	assert_null(ppn_roster_find(&roster, "", &two));
 	assert_null(two);
@@ -406,10 +463,10 @@ static void finds_typed(void **state)
 
 			if (at % 4 == 0)
 				*out++ = '-';
-			*out++ = c == '0' ? (at % 2 ? 'o' : 'O') :
-				 c == '1' ? "iIlL"[at % 4] :
+			*out++ = c == '0'	    ? (at % 2 ? 'o' : 'O') :
+				 c == '1'	    ? "iIlL"[at % 4] :
 				 c >= 'a' && at % 2 ? (char)(c - 'a' + 'A') :
-							  c;
+						      c;
 		}
 		*out = '\0';
 		assert_ptr_equal(ppn_roster_find(&roster, typed, NULL), &roster.members[i]);
@@ -439,10 +496,10 @@ static void roles(void **state)
 		const char *roles, *role;
 		bool has;
 	} rows[] = {
-		{ "", "", false },	{ "", "a", false },	   { "a", "a", true },
-		{ "a", "", false },	{ "ab", "a", false },	   { "a", "ab", false },
-		{ "a,b,c", "a", true }, { "a,b,c", "b", true },	   { "a,b,c", "c", true },
-		{ "a,b,c", "d", false }, { "aa,ab", "a", false },  { "aa,ab", "b", false },
+		{ "", "", false },	 { "", "a", false },	    { "a", "a", true },
+		{ "a", "", false },	 { "ab", "a", false },	    { "a", "ab", false },
+		{ "a,b,c", "a", true },	 { "a,b,c", "b", true },    { "a,b,c", "c", true },
+		{ "a,b,c", "d", false }, { "aa,ab", "a", false },   { "aa,ab", "b", false },
 		{ "a,b", "a,b", false }, { "db,web", "web", true }, { "db,web", "db", true },
 	};
 
@@ -462,7 +519,8 @@ struct log {
 	char text[256];
 };
 
-static void note(void *arg, enum ppn_change what, const struct ppn_member *was, const struct ppn_member *is)
+static void note(void *arg, enum ppn_change what, const struct ppn_member *was,
+		 const struct ppn_member *is)
 {
 	struct log *log = arg;
 	size_t len = strlen(log->text);
@@ -509,12 +567,23 @@ static void differences(void **state)
 		change_fn *change;
 		const char *text;
 	} rows[] = {
-		{ nothing, "" },	       { other_posture, "~100 " },  { other_name, "~100 " },
-		{ other_roles, "~100 " },      { other_wg_key, "~100 " },   { other_serial, "~1 " },
-		{ other_endpoint, "~100 " },   { other_address, "~100 " },  { fewer_endpoints, "~100 " },
-		{ unused_endpoint, "" },       { other_identity, "-100 +100 " }, { other_epoch, "" },
-		{ first_gone, "-1 " },	       { last_gone, "-200 " },	    { all_gone, "-1 -100 -200 " },
-		{ moved, "-200 +201 " },       { several, "~1 -100 +100 -200 +205 " },
+		{ nothing, "" },
+		{ other_posture, "~100 " },
+		{ other_name, "~100 " },
+		{ other_roles, "~100 " },
+		{ other_wg_key, "~100 " },
+		{ other_serial, "~1 " },
+		{ other_endpoint, "~100 " },
+		{ other_address, "~100 " },
+		{ fewer_endpoints, "~100 " },
+		{ unused_endpoint, "" },
+		{ other_identity, "-100 +100 " },
+		{ other_epoch, "" },
+		{ first_gone, "-1 " },
+		{ last_gone, "-200 " },
+		{ all_gone, "-1 -100 -200 " },
+		{ moved, "-200 +201 " },
+		{ several, "~1 -100 +100 -200 +205 " },
 	};
 	struct ppn_roster from, to;
 
@@ -553,13 +622,20 @@ static void copies_are_deep(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(round_trip),	     cmocka_unit_test(room_is_enough),
-		cmocka_unit_test(empty),	     cmocka_unit_test(one_wrong_thing),
-		cmocka_unit_test(counts_that_lie),   cmocka_unit_test(higher_minor),
-		cmocka_unit_test(not_a_roster),	     cmocka_unit_test(ten_thousand),
-		cmocka_unit_test(versions_in_order), cmocka_unit_test(finds),
-		cmocka_unit_test(finds_typed),	     cmocka_unit_test(finds_two),
-		cmocka_unit_test(roles),	     cmocka_unit_test(differences),
+		cmocka_unit_test(round_trip),
+		cmocka_unit_test(room_is_enough),
+		cmocka_unit_test(empty),
+		cmocka_unit_test(one_wrong_thing),
+		cmocka_unit_test(counts_that_lie),
+		cmocka_unit_test(higher_minor),
+		cmocka_unit_test(not_a_roster),
+		cmocka_unit_test(ten_thousand),
+		cmocka_unit_test(versions_in_order),
+		cmocka_unit_test(finds),
+		cmocka_unit_test(finds_typed),
+		cmocka_unit_test(finds_two),
+		cmocka_unit_test(roles),
+		cmocka_unit_test(differences),
 		cmocka_unit_test(copies_are_deep),
 	};
 

@@ -90,7 +90,10 @@ static void call_gone(struct ppn_ctl_call *call)
 		call->on_gone(call->gone_arg, call);
 }
 
-/* Send what fits. 0: the rest waits for the socket; 1: nothing is left; -errno: the client is gone. */
+/*
+ * Send what fits. 0: the rest waits for the socket; 1: nothing is left; -errno: the client is
+ * gone.
+ */
 static int flush_parts(struct ppn_ctl_call *call)
 {
 	struct part *part;
@@ -180,7 +183,8 @@ void ppn_ctl_answer(struct ppn_ctl_call *call, enum ppn_exit code, json_t *resul
 	else
 		json_decref(last);
 	if (call->overflow)
-		queue_object(call, last_object(PPN_EXIT_FAILURE, "the answer is too long for the socket"));
+		queue_object(call, last_object(PPN_EXIT_FAILURE,
+					       "the answer is too long for the socket"));
 	call->answered = true;
 	if (call->fd < 0)
 		call_free(call);
@@ -308,8 +312,9 @@ static struct ppn_ctl_call *call_new(struct ppn_ctl_server *server, int fd, uid_
 
 static void refuse_busy(int fd)
 {
-	static const char busy[] = "{\"schema\":1,\"exit\":1,\"error\":\"too many requests at once: try "
-				   "again\"}";
+	static const char busy[] =
+		"{\"schema\":1,\"exit\":1,\"error\":\"too many requests at once: try "
+		"again\"}";
 
 	(void)send(fd, busy, sizeof(busy) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
 }

@@ -47,7 +47,10 @@ static json_t *receive(int fd)
 
 	if (!packet)
 		return NULL;
-	/* A server that answered without reading resets us first; its words are still in the queue. */
+	/*
+	 * A server that answered without reading resets us first; its words are still in the
+	 * queue.
+	 */
 	while ((n = recv(fd, packet, PPN_CTL_MAX, MSG_TRUNC)) < 0 &&
 	       (errno == EINTR || (errno == ECONNRESET && !reset)))
 		reset = errno == ECONNRESET;

@@ -96,7 +96,7 @@ int ppn_file_read(int dir, const char *name, size_t max, int secret, uint8_t **r
 		  size_t *ret_len)
 {
 	_cleanup_close_ int fd = -1;
-	struct stat st;
+	struct stat st = { 0 };
 	uint8_t *data;
 	size_t room;
 	ssize_t n;
@@ -204,7 +204,8 @@ static void overwrite(int dir, const char *name)
 	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_nlink != 1)
 		return;
 	for (off_t left = st.st_size; left > 0; left -= sizeof(zeros))
-		if (write_full(fd, zeros, left < (off_t)sizeof(zeros) ? (size_t)left : sizeof(zeros)))
+		if (write_full(fd, zeros,
+			       left < (off_t)sizeof(zeros) ? (size_t)left : sizeof(zeros)))
 			return;
 	(void)fdatasync(fd);
 }

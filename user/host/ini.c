@@ -19,7 +19,9 @@ struct seen {
 	char key[PPN_INI_LINE_MAX + 1];
 };
 
-/* One file on its way through inih, which tells its handler no line number: we hand it the lines. */
+/*
+ * One file on its way through inih, which tells its handler no line number: we hand it the lines.
+ */
 struct run {
 	const char *name, *at, *end;
 	unsigned int line;
@@ -78,13 +80,15 @@ static int check_line(struct run *run, const char *at, size_t len)
 	if (len > PPN_INI_LINE_MAX)
 		return complain(run, "the line is longer than 198 bytes: shorten it", "");
 	for (size_t i = 0; i < len; i++)
-		if (((unsigned char)at[i] < 0x20 && at[i] != '\t' && !(at[i] == '\r' && i == len - 1)) ||
+		if (((unsigned char)at[i] < 0x20 && at[i] != '\t' &&
+		     !(at[i] == '\r' && i == len - 1)) ||
 		    at[i] == 0x7f)
 			return complain(run, "a control character in the line: remove it", "");
 	if (idle(at, len))
 		return 0;
 	if (blank(*at))
-		return complain(run, "the line starts with white space: start it at the margin", "");
+		return complain(run, "the line starts with white space: start it at the margin",
+				"");
 	return *at == '[' ? check_section(run, at, len) : 0;
 }
 
@@ -156,7 +160,8 @@ static int take(void *arg, const char *section, const char *key, const char *val
 		return 0;
 	row = find_row(run, section, key);
 	if (!row)
-		return !complain(run, *section ? "unknown key " : "before the first [SECTION]: ", key);
+		return !complain(run,
+				 *section ? "unknown key " : "before the first [SECTION]: ", key);
 	if (run->n_seen == PPN_INI_SETTINGS_MAX)
 		return !complain(run, "too many settings in one file", "");
 	if (!mark_seen(run, row, key))
@@ -173,8 +178,14 @@ int ppn_ini_parse(const char *name, const char *text, size_t len, const struct p
 		  size_t n_keys, void *config, char ret_why[static WHY_LEN])
 {
 	_cleanup_free_ struct seen *seen = calloc(PPN_INI_SETTINGS_MAX, sizeof(*seen));
-	struct run run = { .name = name, .at = text, .end = text + len, .keys = keys,
-			   .n_keys = n_keys, .seen = seen, .config = config, .why = ret_why };
+	struct run run = { .name = name,
+			   .at = text,
+			   .end = text + len,
+			   .keys = keys,
+			   .n_keys = n_keys,
+			   .seen = seen,
+			   .config = config,
+			   .why = ret_why };
 	int line;
 
 	if (!seen) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * INI files by inih, against a table of keys: an unknown section or key, a value that does not parse, a
- * line longer than inih's 199 bytes, is an error that names file and line.
+ * INI files by inih, against a table of keys: an unknown section or key, a value that does not
+ * parse, a line longer than inih's 199 bytes, is an error that names file and line.
  */
 #ifndef PPN_HOST_INI_H
 #define PPN_HOST_INI_H
@@ -16,10 +16,11 @@ struct ppn_ini_key {
 };
 
 /*
- * 0; -EINVAL with "FILE:LINE: ..." in ret_why; any other -errno (-ENOENT, -EFBIG above PPN_INI_MAX ...) with
- * "FILE: ..." there. A key may stand once in a file; a section may come again. What the setters stored before
- * an error stays: the caller reads into a copy. Stricter than inih, which would guess: no continuation
- * lines (a line does not start with white space), nothing after a "]", no control characters.
+ * 0; -EINVAL with "FILE:LINE: ..." in ret_why; any other -errno (-ENOENT, -EFBIG above
+ * PPN_INI_MAX ...) with "FILE: ..." there. A key may stand once in a file; a section may come
+ * again. What the setters stored before an error stays: the caller reads into a copy. Stricter
+ * than inih, which would guess: no continuation lines (a line does not start with white space),
+ * nothing after a "]", no control characters.
  */
 #define PPN_INI_MAX 65536
 #define PPN_INI_LINE_MAX 198 /* bytes without the line's end */

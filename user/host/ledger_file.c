@@ -22,7 +22,8 @@ static int write_head(int dir, const struct ppn_ledger_head *head)
 
 static int open_locked(int dir, int flags)
 {
-	_cleanup_close_ int fd = openat(dir, "ledger", O_RDWR | O_CLOEXEC | O_NOFOLLOW | flags, 0600);
+	_cleanup_close_ int fd =
+		openat(dir, "ledger", O_RDWR | O_CLOEXEC | O_NOFOLLOW | flags, 0600);
 
 	if (fd < 0)
 		return -errno;
@@ -42,8 +43,9 @@ int ppn_ledger_open(struct ppn_ledger_file *ret_ledger, int dir,
 		    char ret_why[static PPN_LEDGER_WHY_LEN])
 {
 	_cleanup_close_ int fd = dir < 0 ? -ENOENT : open_locked(dir, 0);
-	struct ppn_ledger_replay what = { .fd = fd, .fleet = fleet, .fold = fold, .arg = arg,
-					  .why = ret_why };
+	struct ppn_ledger_replay what = {
+		.fd = fd, .fleet = fleet, .fold = fold, .arg = arg, .why = ret_why
+	};
 	struct ppn_ledger_head end;
 	uint64_t offset, total;
 	int err;
@@ -61,8 +63,11 @@ int ppn_ledger_open(struct ppn_ledger_file *ret_ledger, int dir,
 	/* Only behind; a full disk must not keep the node from starting. */
 	if (!ppn_ledger_head_same(&end, &what.disk) && !write_head(dir, &end))
 		what.disk = end;
-	*ret_ledger = (struct ppn_ledger_file){ .dir = dir, .fd = TAKE_FD(fd), .head = end,
-						.disk = what.disk, .bytes = offset,
+	*ret_ledger = (struct ppn_ledger_file){ .dir = dir,
+						.fd = TAKE_FD(fd),
+						.head = end,
+						.disk = what.disk,
+						.bytes = offset,
 						.cut = total - offset };
 	memcpy(ret_ledger->fleet, fleet, PPN_HASH_LEN);
 	return 0;
@@ -141,13 +146,17 @@ static int write_disk(struct ppn_ledger_file *ledger, const uint8_t *framed, siz
 	return fdatasync(ledger->fd) < 0 ? -errno : 0;
 }
 
-/* The rename may have been done before the error: then the new head stands, and so must the entry. */
+/*
+ * The rename may have been done before the error: then the new head stands, and so must the
+ * entry.
+ */
 static int advance_head(struct ppn_ledger_file *ledger, const struct ppn_ledger_head *head)
 {
 	struct ppn_ledger_head found;
 	int err = write_head(ledger->dir, head);
 
-	if (err && (ppn_ledger_head_read(ledger->dir, &found) || !ppn_ledger_head_same(&found, head)))
+	if (err &&
+	    (ppn_ledger_head_read(ledger->dir, &found) || !ppn_ledger_head_same(&found, head)))
 		return err;
 	ledger->disk = *head;
 	return 0;
@@ -163,7 +172,8 @@ static void take_back(struct ppn_ledger_file *ledger)
 }
 
 int ppn_ledger_write(struct ppn_ledger_file *ledger, uint64_t time_ms, enum ppn_entry_type type,
-		     const void *payload, size_t payload_len, const uint8_t seed[static 32], bool state)
+		     const void *payload, size_t payload_len, const uint8_t seed[static 32],
+		     bool state)
 {
 	struct ppn_bytes bytes = { payload, payload_len };
 	uint8_t framed[PPN_LEDGER_ENTRY_MAX];
@@ -200,4 +210,3 @@ struct ppn_bytes ppn_ledger_bytes(const struct ppn_ledger_file *ledger)
 {
 	return (struct ppn_bytes){ ledger->memory, ledger->memory_len };
 }
-

@@ -17,12 +17,15 @@ _Static_assert(sizeof(struct ppn_ledger_head_file) == 40, "no padding in head");
 bool ppn_ledger_head_same(const struct ppn_ledger_head *a, const struct ppn_ledger_head *b);
 /* `head` of a directory. 0; -ENOENT; -EBADMSG: it is not one. */
 int ppn_ledger_head_read(int dir, struct ppn_ledger_head *ret_head);
-/* The same, beside a ledger that is there or not: zeros for a ledger without head. -ENOENT: neither. */
+/*
+ * The same, beside a ledger that is there or not: zeros for a ledger without head. -ENOENT:
+ * neither.
+ */
 int ppn_ledger_head_open(int dir, bool has_ledger, struct ppn_ledger_head *ret_disk, char *ret_why);
 
 /*
- * The start-up rules over the open file: ret_end is the head of what stands, ret_offset where it ends, ret_total
- * where the file does. -ENOENT: no entry was ever completed.
+ * The start-up rules over the open file: ret_end is the head of what stands, ret_offset where it
+ * ends, ret_total where the file does. -ENOENT: no entry was ever completed.
  */
 struct ppn_ledger_replay {
 	int fd;

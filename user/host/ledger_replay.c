@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* A ledger read from its start: the start-up rules of PROTOCOL 8, and the walk of `ledger verify`. */
+/*
+ * A ledger read from its start: the start-up rules of PROTOCOL 8, and the walk of `ledger
+ * verify`.
+ */
 #include "host/ledger_private.h"
 
 #include <endian.h>
@@ -103,8 +106,9 @@ static int reader_open(struct reader *ret_reader, int fd, const uint8_t *fleet,
 
 	if (fstat(fd, &st) < 0)
 		return -errno;
-	*ret_reader = (struct reader){ .fd = fd, .total = st.st_size, .fleet = fleet, .disk = *disk,
-				       .why = why };
+	*ret_reader = (struct reader){
+		.fd = fd, .total = st.st_size, .fleet = fleet, .disk = *disk, .why = why
+	};
 	ret_reader->buffer = malloc(READ_LEN);
 	return ret_reader->buffer ? 0 : -ENOMEM;
 }
@@ -126,8 +130,8 @@ static int refill(struct reader *r)
 }
 
 /*
- * The next entry, whose payload lives until the next call. 0, with ret_check; -EBADMSG: it is not the one
- * that head names; -errno: the disk.
+ * The next entry, whose payload lives until the next call. 0, with ret_check; -EBADMSG: it is not
+ * the one that head names; -errno: the disk.
  */
 static int read_entry(struct reader *r, const uint8_t *identity, struct ppn_entry *ret_entry,
 		      enum ppn_check *ret_check)
@@ -159,8 +163,7 @@ static int check_end(const struct reader *r, enum ppn_check check)
 {
 	if (r->head.size < r->disk.size && check == PPN_CHECK_SHORT)
 		return damaged(r->why, "shorter than head: %llu of %llu entries",
-			       (unsigned long long)r->head.size,
-			       (unsigned long long)r->disk.size);
+			       (unsigned long long)r->head.size, (unsigned long long)r->disk.size);
 	if (r->head.size < r->disk.size)
 		return damaged_entry(r->why, r->head.size, r->offset, ppn_check_text(check));
 	if (!r->disk.size && r->head.size > 1)
@@ -225,8 +228,8 @@ static int replay_entry(struct replay *p, const struct ppn_entry *entry,
 }
 
 /*
- * Can the bytes after the last good entry be one append that a crash cut? It is the last frame of the
- * file, or its length was not written: more entries after it mean that it was whole once.
+ * Can the bytes after the last good entry be one append that a crash cut? It is the last frame of
+ * the file, or its length was not written: more entries after it mean that it was whole once.
  */
 static bool is_torn(const struct reader *r, enum ppn_check check)
 {
@@ -320,7 +323,8 @@ static int walk(struct walk *w)
 		if (check == PPN_CHECK_SHORT)
 			return check_end(r, check);
 		if (check != PPN_CHECK_OK)
-			return damaged_entry(r->why, r->head.size, r->offset, ppn_check_text(check));
+			return damaged_entry(r->why, r->head.size, r->offset,
+					     ppn_check_text(check));
 		err = w->entry ? w->entry(w->arg, &entry) : 0;
 		if (err)
 			return err;

@@ -61,7 +61,10 @@ static void log_line(int priority, int err, const char *format, va_list args)
 	if (len == LINE_MAX_LEN - 1)
 		len--;
 	line[len++] = '\n';
-	/* One write, so that lines of several processes do not mix. Nobody is left to tell of its error. */
+	/*
+	 * One write, so that lines of several processes do not mix. Nobody is left to tell of its
+	 * error.
+	 */
 	if (write(STDERR_FILENO, line, len) < 0)
 		return;
 }

@@ -39,20 +39,20 @@ static bool was_not_isolated(const struct ppn_genesis *g)
 }
 
 /* What a state runs, whichever way it is entered. */
-#define HOLD                                                                                    \
-	(PPN_ACT_SEAL | PPN_ACT_LISTEN_BEACON | PPN_ACT_MESH_ALONE | PPN_ACT_OPEN_CLAIM)
-#define WORK                                                                                    \
-	(PPN_ACT_SEAL | PPN_ACT_MESH_JOIN | PPN_ACT_SET_PEERS | PPN_ACT_OPEN_CLAIM |            \
+#define HOLD (PPN_ACT_SEAL | PPN_ACT_LISTEN_BEACON | PPN_ACT_MESH_ALONE | PPN_ACT_OPEN_CLAIM)
+#define WORK                                                                         \
+	(PPN_ACT_SEAL | PPN_ACT_MESH_JOIN | PPN_ACT_SET_PEERS | PPN_ACT_OPEN_CLAIM | \
 	 PPN_ACT_OPEN_SLOTS | PPN_ACT_START_TELEMETRY)
 #define BIND (PPN_ACT_COMMIT | PPN_ACT_CLOSE_SLOTS | WORK)
 #define LEAVE (PPN_ACT_APPEND | PPN_ACT_CLOSE_SLOTS | PPN_ACT_FORGET | HOLD)
-#define CRIPPLE                                                                                 \
-	(PPN_ACT_SEAL | PPN_ACT_LISTEN_BEACON | PPN_ACT_OPEN_CLAIM | PPN_ACT_CLOSE_SLOTS)
+#define CRIPPLE (PPN_ACT_SEAL | PPN_ACT_LISTEN_BEACON | PPN_ACT_OPEN_CLAIM | PPN_ACT_CLOSE_SLOTS)
 #define RECORD (PPN_ACT_APPEND | PPN_ACT_SEAL)
 #define TAKE_ROSTER (PPN_ACT_APPEND | PPN_ACT_SEAL | PPN_ACT_SET_PEERS)
 
-#define ROW(from, happens, guard, to, actions) \
-	{ PPN_STATE_##from, PPN_EVENT_##happens, guard, PPN_STATE_##to, actions }
+#define ROW(from, happens, guard, to, actions)                                        \
+	{                                                                             \
+		PPN_STATE_##from, PPN_EVENT_##happens, guard, PPN_STATE_##to, actions \
+	}
 
 /* No two rows of one state and event have guards that hold at once. */
 static const struct ppn_genesis_row rows[] = {
@@ -128,9 +128,12 @@ void ppn_genesis_done(struct ppn_genesis *genesis, const struct ppn_genesis_step
 uint8_t ppn_genesis_column(enum ppn_state state)
 {
 	static const uint8_t column[_PPN_STATE_MAX] = {
-		[PPN_STATE_BLIND] = PPN_COLUMN_BLIND,	    [PPN_STATE_SCANNING] = PPN_COLUMN_BLIND,
-		[PPN_STATE_HOLDING] = PPN_COLUMN_HOLDING,   [PPN_STATE_BOUND] = PPN_COLUMN_BOUND,
-		[PPN_STATE_ISOLATED] = PPN_COLUMN_ISOLATED, [PPN_STATE_DAMAGED] = PPN_COLUMN_HOLDING,
+		[PPN_STATE_BLIND] = PPN_COLUMN_BLIND,
+		[PPN_STATE_SCANNING] = PPN_COLUMN_BLIND,
+		[PPN_STATE_HOLDING] = PPN_COLUMN_HOLDING,
+		[PPN_STATE_BOUND] = PPN_COLUMN_BOUND,
+		[PPN_STATE_ISOLATED] = PPN_COLUMN_ISOLATED,
+		[PPN_STATE_DAMAGED] = PPN_COLUMN_HOLDING,
 	};
 
 	return (unsigned int)state < _PPN_STATE_MAX ? column[state] : PPN_COLUMN_BLIND;

@@ -70,8 +70,8 @@ ssize_t ppn_ledger_append(uint8_t *ret_framed, size_t max, const struct ppn_ledg
 	memcpy(object, &body, sizeof(body));
 	if (payload.len)
 		memcpy(object + sizeof(body), payload.data, payload.len);
-	len = ppn_object_finish(object, max - FRAME_LEN, (struct ppn_bytes){ object, body_len }, fleet,
-				seed);
+	len = ppn_object_finish(object, max - FRAME_LEN, (struct ppn_bytes){ object, body_len },
+				fleet, seed);
 	if (len < 0)
 		return len;
 	memcpy(ret_framed, &(__be32){ htobe32((uint32_t)len) }, FRAME_LEN);

@@ -141,10 +141,10 @@ static const char *const names[] = {
 };
 
 static void (*const payload_text[])(struct line *line, struct ppn_bytes payload) = {
-	[PPN_ENTRY_GENESIS] = text_genesis,   [PPN_ENTRY_BOUND] = text_bound,
-	[PPN_ENTRY_ROSTER] = text_roster,     [PPN_ENTRY_ISOLATED] = text_command,
-	[PPN_ENTRY_RELEASED] = text_command,  [PPN_ENTRY_COMMAND] = text_command,
-	[PPN_ENTRY_SEAL] = text_seal,	      [PPN_ENTRY_SENT] = text_command,
+	[PPN_ENTRY_GENESIS] = text_genesis,  [PPN_ENTRY_BOUND] = text_bound,
+	[PPN_ENTRY_ROSTER] = text_roster,    [PPN_ENTRY_ISOLATED] = text_command,
+	[PPN_ENTRY_RELEASED] = text_command, [PPN_ENTRY_COMMAND] = text_command,
+	[PPN_ENTRY_SEAL] = text_seal,	     [PPN_ENTRY_SENT] = text_command,
 };
 
 const char *ppn_entry_type_text(uint16_t type)
@@ -166,7 +166,8 @@ int ppn_entry_text(char *ret_text, size_t max, const struct ppn_entry *entry)
 		add(&line, " %s", type);
 	else
 		add(&line, " entry %u (of a later version)", entry->type);
-	if (entry->type < sizeof(payload_text) / sizeof(payload_text[0]) && payload_text[entry->type])
+	if (entry->type < sizeof(payload_text) / sizeof(payload_text[0]) &&
+	    payload_text[entry->type])
 		payload_text[entry->type](&line, entry->payload);
 	return (int)line.len;
 }

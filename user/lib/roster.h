@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The roster (PROTOCOL 6): read, verify, order, diff, write. A bundle (struct ppn_credentials, then one
- * roster object) is what travels and what is stored. Pure; the bytes belong to the caller.
+ * The roster (PROTOCOL 6): read, verify, order, diff, write. A bundle (struct ppn_credentials,
+ * then one roster object) is what travels and what is stored. Pure; the bytes belong to the
+ * caller.
  */
 #ifndef PPN_LIB_ROSTER_H
 #define PPN_LIB_ROSTER_H
@@ -51,37 +52,47 @@ void ppn_roster_free(struct ppn_roster *roster);
 int ppn_roster_copy(struct ppn_roster *ret_copy, const struct ppn_roster *roster);
 
 /*
- * Form and internal rules: order, bounds, no duplicates, numbers valid, endpoints not inside the fleet
- * prefix (nor multicast, nor unspecified), nobody both member and revoked. Names are as in certificates
- * (printable ASCII without blanks); roles are words of a-z, 0-9, '-', '_'; a node has a posture, a seat a serial
- * and no cloud machine. No memory comes as PPN_CHECK_LONG. ret_roster is untouched on failure.
+ * Form and internal rules: order, bounds, no duplicates, numbers valid, endpoints not inside the
+ * fleet prefix (nor multicast, nor unspecified), nobody both member and revoked. Names are as in
+ * certificates (printable ASCII without blanks); roles are words of a-z, 0-9, '-', '_'; a node
+ * has a posture, a seat a serial and no cloud machine. No memory comes as PPN_CHECK_LONG.
+ * ret_roster is untouched on failure.
  */
-enum ppn_check ppn_roster_read(const struct ppn_object_view *view, const uint8_t fleet[static PPN_HASH_LEN],
+enum ppn_check ppn_roster_read(const struct ppn_object_view *view,
+			       const uint8_t fleet[static PPN_HASH_LEN],
 			       struct ppn_roster *ret_roster);
-/* Body and signature. -EMSGSIZE; -EINVAL: what ppn_roster_read() would refuse is never signed (members and
- * revoked identities must come in their order); -ENOMEM. version.hash is not looked at. */
+/*
+ * Body and signature. -EMSGSIZE; -EINVAL: what ppn_roster_read() would refuse is never signed
+ * (members and revoked identities must come in their order); -ENOMEM. version.hash is not looked
+ * at.
+ */
 ssize_t ppn_roster_write(uint8_t *ret_object, size_t max, const struct ppn_roster *roster,
 			 const uint8_t fleet[static PPN_HASH_LEN], const uint8_t seed[static 32]);
 /* Bytes that ppn_roster_write() needs at most. */
 size_t ppn_roster_room(const struct ppn_roster *roster);
 
 /*
- * A whole bundle: credentials walked against pin and `known`, the roster's signature by the certificate
- * with the right `roster` (a claim's first roster is signed under the same rule), form, generation and
- * list number equal to what the bundle carries, and, where `current` is given: greater than it, epoch
- * step, a revoked identity stays revoked within one list number, new numbers in the signer's range.
+ * A whole bundle: credentials walked against pin and `known`, the roster's signature by the
+ * certificate with the right `roster` (a claim's first roster is signed under the same rule),
+ * form, generation and list number equal to what the bundle carries, and, where `current` is
+ * given: greater than it, epoch step, a revoked identity stays revoked within one list number,
+ * new numbers in the signer's range.
  *
- * SEQUENCE: current is the same or greater. A bundle of our own disk is read with known NULL and now 0: expiry
- * never cuts a running mesh (PROTOCOL 7). Outputs are untouched on failure; ret_credentials looks into the bundle
- * (and, lists of one number, into that of `known`).
+ * SEQUENCE: current is the same or greater. A bundle of our own disk is read with known NULL and
+ * now 0: expiry never cuts a running mesh (PROTOCOL 7). Outputs are untouched on failure;
+ * ret_credentials looks into the bundle (and, lists of one number, into that of `known`).
  */
-enum ppn_check ppn_bundle_read(struct ppn_bytes bundle, const uint8_t *pin, const struct ppn_trust *known,
-			       const struct ppn_roster *current, uint64_t now,
-			       struct ppn_credentials_view *ret_credentials, struct ppn_roster *ret_roster);
+enum ppn_check ppn_bundle_read(struct ppn_bytes bundle, const uint8_t *pin,
+			       const struct ppn_trust *known, const struct ppn_roster *current,
+			       uint64_t now, struct ppn_credentials_view *ret_credentials,
+			       struct ppn_roster *ret_roster);
 
-/* By number, by identity; _find: by name, label, at least 20 symbols of H(identity) or the identity in hex. Case,
- * dashes, O for 0, I and L for 1 do not matter in symbols. NULL: nobody. When two match, the first is returned and
- * *ret_two is the second (else NULL); with ret_two NULL the answer is NULL then: never one of two. */
+/*
+ * By number, by identity; _find: by name, label, at least 20 symbols of H(identity) or the
+ * identity in hex. Case, dashes, O for 0, I and L for 1 do not matter in symbols. NULL: nobody.
+ * When two match, the first is returned and *ret_two is the second (else NULL); with ret_two NULL
+ * the answer is NULL then: never one of two.
+ */
 const struct ppn_member *ppn_roster_number(const struct ppn_roster *roster, uint32_t number);
 const struct ppn_member *ppn_roster_identity(const struct ppn_roster *roster,
 					     const uint8_t identity[static PPN_KEY_LEN]);
@@ -89,8 +100,11 @@ const struct ppn_member *ppn_roster_find(const struct ppn_roster *roster, const 
 					 const struct ppn_member **ret_two);
 bool ppn_member_has_role(const struct ppn_member *member, const char *role);
 
-/* What changes between two rosters, one callback a member; from may be NULL. The order is by number. A number
- * that went to another identity is REMOVED, then ADDED. was is NULL for ADDED, is for REMOVED. */
+/*
+ * What changes between two rosters, one callback a member; from may be NULL. The order is by
+ * number. A number that went to another identity is REMOVED, then ADDED. was is NULL for ADDED,
+ * is for REMOVED.
+ */
 enum ppn_change { PPN_CHANGE_ADDED, PPN_CHANGE_REMOVED, PPN_CHANGE_CHANGED };
 void ppn_roster_diff(const struct ppn_roster *from, const struct ppn_roster *to,
 		     void (*change)(void *arg, enum ppn_change what, const struct ppn_member *was,

@@ -5,8 +5,10 @@
 #include <string.h>
 #include "lib/bytes.h"
 
-/* Says of itself what the bundle brings: certificate, document, list. (Revoked by what is known: refused with
- * the credentials.) */
+/*
+ * Says of itself what the bundle brings: certificate, document, list. (Revoked by what is known:
+ * refused with the credentials.)
+ */
 static enum ppn_check check_signer(const struct ppn_roster *roster,
 				   const struct ppn_credentials_view *c)
 {

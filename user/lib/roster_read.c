@@ -208,9 +208,9 @@ static void key_host(struct sort_key *key, const struct ppn_member *m, const uin
 
 static enum ppn_check check_unique(const struct ppn_roster *roster, const uint8_t *fleet)
 {
-	static void (*const kinds[])(struct sort_key *, const struct ppn_member *, const uint8_t *) = {
-		key_identity, key_wg, key_name, key_host
-	};
+	static void (*const kinds[])(struct sort_key *, const struct ppn_member *,
+				     const uint8_t *) = { key_identity, key_wg, key_name,
+							  key_host };
 	enum ppn_check check = PPN_CHECK_OK;
 	uint32_t n = roster->n_members;
 	struct sort_key *keys;

@@ -16,7 +16,8 @@ size_t ppn_roster_room(const struct ppn_roster *roster)
 	return sizeof(struct ppn_roster_body) + r->n_members * member +
 	       (size_t)r->n_revoked * PPN_KEY_LEN + 4 * 4 + r->n_open * sizeof(*r->open) +
 	       r->n_flows * sizeof(*r->flows) + r->n_egress * sizeof(*r->egress) +
-	       r->n_underlay * sizeof(*r->underlay) + sizeof(struct ppn_roster_policy) + PPN_SIG_LEN;
+	       r->n_underlay * sizeof(*r->underlay) + sizeof(struct ppn_roster_policy) +
+	       PPN_SIG_LEN;
 }
 
 static void put_member(struct ppn_writer *w, const struct ppn_member *m)
