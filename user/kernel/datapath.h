@@ -33,15 +33,16 @@ void ppn_datapath_close(struct ppn_datapath **dp);
 /* -- seal: external interfaces -- */
 
 /* Which interfaces are external (DESIGN 6): one function decides. `names`: the configured `external =`
- * list, may hold wildcards (fnmatch). Fills at most max ifindexes. */
+ * list, may hold wildcards (fnmatch). Fills at most max ifindexes; -E2BIG: there are more. */
 int ppn_datapath_external(const char *const *names, size_t n_names, uint32_t *ret_ifindex,
 			  size_t max, size_t *ret_n);
 /* Attach in and out (seal, egress), or adopt what is pinned there. Native, else generic with why. */
 int ppn_datapath_seal(struct ppn_datapath *dp, uint32_t ifindex, enum ppn_hold *ret_hold,
 		      char ret_why[static PPN_WHY_LEN]);
-/* What holds it now, asked of the kernel. */
+/* What holds it now, asked of the kernel; none when either direction is missing: seal it again. */
 int ppn_datapath_hold(struct ppn_datapath *dp, uint32_t ifindex, enum ppn_hold *ret_hold);
-/* Take everything off: programs, links, qdiscs' filters, pins. */
+/* Take everything off: programs, links, qdiscs' filters, pins; ppn0's too. The handle stays good: what
+ * is attached afterwards pins its maps anew. */
 int ppn_datapath_unseal(struct ppn_datapath *dp, char ret_why[static PPN_WHY_LEN]);
 
 struct ppn_open_port {
@@ -52,7 +53,8 @@ struct ppn_open_port {
 
 /*
  * The whole policy as one step: rows and table of a new generation are written first, one 64-bit store
- * selects them, rows of the former generation go last. -E2BIG: too many rows or prefixes.
+ * selects them, rows of the former generation go last (at the next change). PPN_POLICY_PORTS is set here.
+ * -E2BIG: too many rows or prefixes.
  */
 int ppn_datapath_policy(struct ppn_datapath *dp, enum ppn_column column, uint32_t flags,
 			const struct ppn_policy_table *table, const struct ppn_open_port *ports,
@@ -103,7 +105,8 @@ struct ppn_datapath_events {
 	void (*frame)(void *arg, const struct ppn_frame_event *event);
 	void *arg;
 };
-/* One epoll fd to wait on for reading; ppn_datapath_consume() then runs the callbacks. */
+/* Once (-EALREADY). One epoll fd to wait on for reading; ppn_datapath_consume() then runs the callbacks.
+ * A full ring loses events, not isolations: after draining, ppn_datapath_command() is the truth. */
 int ppn_datapath_listen(struct ppn_datapath *dp, const struct ppn_datapath_events *events);
 int ppn_datapath_fd(const struct ppn_datapath *dp);
 int ppn_datapath_consume(struct ppn_datapath *dp);
