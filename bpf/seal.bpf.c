@@ -163,7 +163,10 @@ static __always_inline int hand_up(struct seal *s, const struct udphdr *udp)
 	__builtin_memcpy(e->source, &s->p.ip6->saddr, sizeof(e->source));
 	e->source_port = udp->source;
 	__builtin_memset(e->zero, 0, sizeof(e->zero));
-	if (bpf_xdp_load_bytes(s->ctx, at, e->payload, len)) {
+	/* 6.1's verifier forgets that len is not 0 across the stores above: tell it anew. */
+	len--;
+	asm volatile("" : "+r"(len));
+	if (len >= PPN_PACKET_COPY || bpf_xdp_load_bytes(s->ctx, at, e->payload, len + 1)) {
 		bpf_ringbuf_discard(e, 0);
 		return PPN_REASON_BEACON_LOST;
 	}
