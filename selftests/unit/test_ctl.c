@@ -329,6 +329,8 @@ static void hang_up(void **state)
 	assert_true(ppn_ctl_gone(w.kept[0]));
 	ppn_ctl_progress(w.kept[0], json_pack("{}"));
 	ppn_ctl_more(w.kept[0], json_pack("{}"));
+	turn(&w);
+	assert_int_equal(w.n_gone, 1);
 	ppn_ctl_answer(w.kept[0], PPN_EXIT_OK, json_pack("{}"));
 	close(connect_raw(&w)); /* without a word */
 	turn(&w);

@@ -310,6 +310,59 @@ static void counts_that_lie(void **state)
 	ppn_roster_free(&roster);
 }
 
+/* Signed again after one byte of the first member changed. */
+static enum ppn_check read_patched(const struct ppn_roster *roster, size_t at, uint8_t value)
+{
+	uint8_t object[ROSTER_ROOM], seed[32];
+	size_t len = roster_object(object, roster);
+	bool verify = true;
+
+	object[sizeof(struct ppn_roster_body) + 2 + at] = value;
+	secret_of(seed, "seat");
+	assert_int_equal(ppn_object_sign(object + len - PPN_SIG_LEN, PPN_OBJECT_ROSTER, test_fleet,
+					 (struct ppn_bytes){ object, len - PPN_SIG_LEN }, seed),
+			 0);
+	return read_exact(read_roster, &verify, object, len);
+}
+
+static void member_bytes(void **state)
+{
+	const size_t zero = offsetof(struct ppn_member_head, zero);
+	const size_t name = sizeof(struct ppn_member_head);
+	struct ppn_roster roster;
+
+	(void)state;
+	roster_make(&roster);
+	assert_check(read_patched(&roster, name, 'x'), PPN_CHECK_OK);
+	assert_check(read_patched(&roster, name + 2, 0), PPN_CHECK_FORM);
+	for (size_t i = 0; i < 3; i++)
+		assert_check(read_patched(&roster, zero + i, 1), PPN_CHECK_FORM);
+	ppn_roster_free(&roster);
+}
+
+static void too_many_rows(void **state)
+{
+	struct ppn_roster roster;
+	uint8_t *object, seed[32];
+	size_t room;
+
+	(void)state;
+	roster_make(&roster);
+	secret_of(seed, "seat");
+	for (uint16_t n = PPN_POLICY_RULES_MAX; n <= PPN_POLICY_RULES_MAX + 1; n++) {
+		roster.flows = realloc(roster.flows, n * sizeof(*roster.flows));
+		for (uint16_t i = 1; i < n; i++)
+			roster.flows[i] = roster.flows[0];
+		roster.n_flows = n;
+		room = ppn_roster_room(&roster);
+		object = malloc(room);
+		assert_int_equal(ppn_roster_write(object, room, &roster, test_fleet, seed) > 0,
+				 n == PPN_POLICY_RULES_MAX);
+		free(object);
+	}
+	ppn_roster_free(&roster);
+}
+
 /*
  * A later minor: longer members, longer rows, more after the policy. Kept by this reader, refused
  * at 0.
@@ -627,6 +680,8 @@ int main(void)
 		cmocka_unit_test(empty),
 		cmocka_unit_test(one_wrong_thing),
 		cmocka_unit_test(counts_that_lie),
+		cmocka_unit_test(member_bytes),
+		cmocka_unit_test(too_many_rows),
 		cmocka_unit_test(higher_minor),
 		cmocka_unit_test(not_a_roster),
 		cmocka_unit_test(ten_thousand),

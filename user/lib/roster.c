@@ -155,7 +155,7 @@ bool ppn_member_has_role(const struct ppn_member *member, const char *role)
 {
 	size_t len = strlen(role);
 
-	for (const char *word = member->roles; len && *word; word += strcspn(word, ",")) {
+	for (const char *word = member->roles; *word; word += strcspn(word, ",")) {
 		word += *word == ',';
 		if (strcspn(word, ",") == len && memcmp(word, role, len) == 0)
 			return true;
