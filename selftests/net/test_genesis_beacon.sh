@@ -141,6 +141,22 @@ node_stop box ppnd KILL
 start
 check "bound, killed: bound again" ppn wait bound --timeout 10
 
+# The event is read, and the power goes before its entry is on disk: the maps are the truth.
+node_stop box ppnd
+cp -a "$DIR/state" "$DIR/state.before"
+start
+ppn wait bound --timeout 10 >/dev/null
+check "isolate once more" admin send isolate "$node"
+node_stop box ppnd KILL
+rm -rf "$DIR/state"
+mv "$DIR/state.before" "$DIR/state"
+start
+check "an entry that the ledger lacks is appended from the map" ppn wait isolated --timeout 10
+check "by the seat that sent it" bash -c \
+	"[ $(ppn ledger show | grep -c 'isolated isolate arg 0 seq .* acted (kernel) by') -eq 3 ]"
+check "and release works" admin send release "$node"
+check "bound, after all that" ppn wait bound --timeout 5
+
 # ---- reboot -----------------------------------------------------------------------------------
 
 limit=$(status '.slots[0].seq_limit')
