@@ -1,0 +1,122 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#
+# Whoever installs a node over the network is not cut off by its first start: it observes, says so, and seals
+# when told. And what is wrong with a configuration file is said by file and line.
+set -euo pipefail
+# shellcheck source=selftests/net/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+world "$@"
+
+node_add box
+node_add desk
+net_link box:eth0 desk:eth0
+node_exec desk ip addr add 192.0.2.1/24 dev eth0
+node_exec box ip addr add 192.0.2.2/24 dev eth0
+
+DIR=$(node_dir box)
+mkdir -p "$DIR/etc"
+printf '[node]\nexternal = eth0\nbeacon_window = 0\n' >"$DIR/etc/ppnd.conf"
+
+start() { # OPTIONS
+	node_start box ppnd ppnd --config "$DIR/etc/ppnd.conf" --state-dir "$DIR/state" --run-dir /run/ppn "$@"
+}
+
+ppn() {
+	local verb=$1
+	shift
+	node_exec box ppn "$verb" --run-dir /run/ppn --state-dir "$DIR/state" "$@"
+}
+
+mode() {
+	ppn status --json | jq -r .seal.mode
+}
+
+# A session in each direction; the operator's is inbound.
+node_start box server nc -lk 192.0.2.2 22
+wait_for 5 node_exec desk nc -z -w1 192.0.2.2 22
+node_start desk session bash -c 'exec 3<>/dev/tcp/192.0.2.2/22; exec sleep infinity <&3'
+wait_for 5 bash -c "[ -n \"\$(nsenter -t $(node_pid box server) -n ss -Htn state established sport = 22)\" ]"
+
+start
+check "a first start with an inbound session observes" ppn wait holding --timeout 10
+is "status says so" "$(mode)" observe
+check "the ledger says so" grep -q 'seal observe' <(ppn ledger show)
+check "nothing is dropped" node_exec desk ping -c1 -W2 192.0.2.2
+check "but counted" test "$(ppn status --json | jq .seal.dropped)" -gt 0
+node_stop box ppnd KILL
+check "killed: nothing is dropped" node_exec desk ping -c1 -W2 192.0.2.2
+start
+check "the next start observes as well" ppn wait holding --timeout 10
+is "with or without a session" "$(mode)" observe
+
+is "seal wants --yes" "$(ppn seal </dev/null >/dev/null 2>&1; echo $?)" 2
+is "and root" "$(node_exec box setpriv --reuid 65534 --regid 65534 --clear-groups \
+	ppn seal --yes --run-dir /run/ppn >/dev/null 2>&1; echo $?)" 1
+check "seal --yes" ppn seal --yes
+is "enforces" "$(mode)" enforce
+check_fails "now it drops" node_exec desk ping -c1 -W1 192.0.2.2
+node_stop box ppnd KILL
+start
+check "a restart" ppn wait holding --timeout 10
+is "enforces, session or not" "$(mode)" enforce
+check "both are in the ledger" test "$(ppn ledger show | grep -c ' seal ')" -eq 2
+node_stop box ppnd
+
+start --observe
+check "--observe observes" ppn wait holding --timeout 10
+is "for this run" "$(mode)" observe
+is "which ppn cannot end" "$(ppn seal --yes >/dev/null 2>&1; echo $?)" 8
+node_stop box ppnd
+
+# Outbound sessions cut nobody off.
+node_reboot box
+node_exec box ip addr replace 192.0.2.2/24 dev eth0
+rm -rf "$DIR/state"
+node_start desk server nc -lk 192.0.2.1 80
+node_start box session bash -c 'exec 3<>/dev/tcp/192.0.2.1/80; exec sleep infinity <&3'
+wait_for 5 bash -c "[ -n \"\$(nsenter -t $(node_pid box session) -n ss -Htn state established dport = 80)\" ]"
+start
+check "a first start with an outbound session" ppn wait holding --timeout 10
+is "enforces" "$(mode)" enforce
+node_stop box ppnd
+
+# [rescue]: the one way in that the operator wrote down.
+printf '[rescue]\ntcp/22 = 192.0.2.1/32\n' >>"$DIR/etc/ppnd.conf"
+node_start box server2 nc -lk 192.0.2.2 22
+start
+ppn wait holding --timeout 10
+check "a rescue port is open to its source" wait_for 5 node_exec desk nc -z -w1 192.0.2.2 22
+check "and shown" bash -c "[ '$(ppn status | grep '^rescue')' = 'rescue     tcp/22 from 192.0.2.1/32' ]"
+node_exec desk ip addr add 192.0.2.7/24 dev eth0
+check_fails "to no other source" node_exec desk nc -z -w1 -s 192.0.2.7 192.0.2.2 22
+node_stop box ppnd
+
+# ---- configuration ----------------------------------------------------------------------------
+
+refused() { # NAME TEXT WORDS
+	printf '%b' "$2" >"$WORLD/bad.conf"
+	local rc=0 said
+	said=$(ppnd --check-config --config "$WORLD/bad.conf" 2>&1) || rc=$?
+	if [ "$rc" = 1 ] && grep -qF "$3" <<<"$said"; then ok "$1"; else
+		not_ok "$1"
+		echo "exit $rc: $said" >&2
+	fi
+}
+
+refused "an unknown key" '[node]\ncolour = red\n' 'bad.conf:2: unknown key colour'
+refused "an unknown section" '[nodes]\n' 'bad.conf:1: unknown section nodes'
+refused "a bad posture" '[node]\n\nposture = moon\n' 'bad.conf:3: posture: one of onprem, leased, cloud'
+refused "a port out of range" '[node]\nclaim_port = 70000\n' 'bad.conf:2: claim_port: a number from 1 to 65535'
+refused "a port that is no number" '[node]\nwireguard_port = 1x\n' 'bad.conf:2: wireguard_port'
+refused "stealth" '[node]\nstealth = yes\n' 'only `no` in this version'
+refused "a rescue without protocol" '[rescue]\n22 = 10.0.0.0/8\n' 'bad.conf:2: 22: the key is tcp/PORT or udp/PORT'
+refused "a prefix with host bits" '[rescue]\ntcp/22 = 10.0.0.1/8\n' 'has bits set behind its length'
+refused "a prefix that is none" '[rescue]\ntcp/22 = ten\n' 'ten is no prefix'
+refused "an underlay nobody knows" '[underlay]\neth0 = wifi\n' 'bad.conf:2: eth0: one of link-local, static, dhcp, slaac'
+refused "a device name that is none" '[mesh]\ndevice = a/b\n' 'bad.conf:2: device'
+refused "a key twice" '[node]\nposture = onprem\nposture = leased\n' 'bad.conf:3: given a second time'
+refused "no key = value" '[node]\nposture\n' 'bad.conf:2'
+check "a good one" ppnd --check-config --config "$DIR/etc/ppnd.conf"
+check "none at all" ppnd --check-config --config "$WORLD/nowhere.conf"
+is "an unknown option is a usage error" "$(ppnd --frobnicate >/dev/null 2>&1; echo $?)" 2
