@@ -819,6 +819,31 @@ static void strangers(void **state)
 	assert_int_equal(w->proofs, 0);
 }
 
+static bool any_in(const struct world *w, enum claim_state state)
+{
+	for (size_t i = 0; i < PPN_CLAIM_CONNS_MAX; i++)
+		if (w->claim->conns[i].claim && w->claim->conns[i].state == state)
+			return true;
+	return false;
+}
+
+/* Bytes while the monitor is being asked: a client waits for its 101. */
+static void impatient(void **state)
+{
+	struct world *w = *state;
+	int fd = stranger(w);
+	uint8_t heard[64];
+
+	w->mute = true;
+	assert_int_equal(send(fd, S(UPGRADE), 0), sizeof(UPGRADE) - 1);
+	for (int i = 0; i < 1000 && !any_in(w, CLAIM_TICKET); i++)
+		turn(w);
+	assert_true(any_in(w, CLAIM_TICKET));
+	assert_int_equal(send(fd, S(HALF), 0), sizeof(HALF) - 1);
+	assert_int_equal(hear(w, fd, heard, sizeof(heard)), 0);
+	until(w, &w->ends[PPN_WORKER_END_UPGRADE], 1);
+}
+
 /* A bit flipped here and there: no crash, and each is counted once. */
 static void upgrade_damaged(void **state)
 {
@@ -938,6 +963,7 @@ int main(void)
 		WORLD(monitor_goes),
 		WORLD(monitor_babbles),
 		WORLD(strangers),
+		WORLD(impatient),
 		WORLD(upgrade_damaged),
 		WORLD(out_of_turn),
 		WORLD(more_than_asked),

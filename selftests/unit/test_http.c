@@ -98,6 +98,7 @@ static void requests(void **state)
 		{ GET UP VER SKEY PROTO "Transfer-Encoding: chunked\r\n" END, PPN_HTTP_BAD },
 		{ GET UP VER SKEY "Sec-WebSocket-Protocol: a,\r\n ppn.1.pin\r\n" END,
 		  PPN_HTTP_BAD },
+		{ GET UP VER SKEY PROTO "X: a\r\n b\r\n" END, PPN_HTTP_BAD }, /* folded */
 		{ GET UP VER SKEY PROTO END "x", PPN_HTTP_BAD }, /* a client waits for the answer */
 		{ "\x16\x03\x01\x02\r\n\r\n", PPN_HTTP_BAD },
 		{ "\r\n\r\n", PPN_HTTP_BAD },
