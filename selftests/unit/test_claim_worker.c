@@ -669,8 +669,8 @@ static void sources(void **state)
 		v4[16] = { [10] = 0xff, [11] = 0xff, [12] = 10 };
 	struct claim_conn *conn;
 
-	for (uint8_t i = 0; i < PPN_CLAIM_CONNS_SOURCE; i++) {
-		v6[15] = i; /* one /64 */
+	for (int i = 0; i < PPN_CLAIM_CONNS_SOURCE; i++) {
+		v6[15] = (uint8_t)i; /* one /64 */
 		conn = claim_slot(w->claim, v6);
 		assert_non_null(conn);
 		conn->claim = w->claim;
@@ -678,8 +678,8 @@ static void sources(void **state)
 	}
 	assert_null(claim_slot(w->claim, v6));
 	assert_non_null(claim_slot(w->claim, other));
-	for (uint8_t i = 0; i < PPN_CLAIM_CONNS_MAX - PPN_CLAIM_CONNS_SOURCE; i++) {
-		v4[15] = i; /* each a source of its own */
+	for (int i = 0; i < PPN_CLAIM_CONNS_MAX - PPN_CLAIM_CONNS_SOURCE; i++) {
+		v4[15] = (uint8_t)i; /* each a source of its own */
 		conn = claim_slot(w->claim, v4);
 		assert_non_null(conn);
 		conn->claim = w->claim;

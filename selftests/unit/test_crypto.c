@@ -238,8 +238,8 @@ static void siphash(void **state)
 
 	(void)state;
 	bin(key, json_string_value(json_object_get(root, "key")));
-	for (uint8_t i = 0; i < sizeof(message); i++)
-		message[i] = i;
+	for (size_t i = 0; i < sizeof(message); i++)
+		message[i] = (uint8_t)i;
 	json_object_foreach(json_object_get(root, "tag_by_length"), length, tag) {
 		ppn_siphash(got, key, message, strtoul(length, NULL, 10));
 		same(got, json_string_value(tag));
@@ -338,8 +338,8 @@ static void labels(void **state)
 	char text[52];
 
 	(void)state;
-	for (uint8_t i = 0; i < sizeof(identity); i++)
-		identity[i] = i;
+	for (size_t i = 0; i < sizeof(identity); i++)
+		identity[i] = (uint8_t)i;
 	assert_string_equal(ppn_symbols(text, 51, identity),
 			    "scqn2r7w3xz0b9ayyjek82t8v8q5my09kn9kjcthsnbsvn150fb");
 	assert_string_equal(ppn_symbols(text, 0, identity), "");

@@ -293,20 +293,25 @@ static int count_fds(void)
 /* Many descriptors at once: one at most is kept. */
 static void many_fds(void **state)
 {
-	struct {
+	union {
 		struct cmsghdr head;
-		int fds[8];
-	} control = { .head = { CMSG_LEN(sizeof(control.fds)), SOL_SOCKET, SCM_RIGHTS } };
+		char space[CMSG_SPACE(8 * sizeof(int))];
+	} control = { 0 };
 	struct iovec iov = { "x", 1 };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.space };
+	struct cmsghdr *cmsg;
 	int fds[2], got_fd, before;
 	uint8_t in[8];
 
 	(void)state;
-	msg.msg_controllen = CMSG_SPACE(sizeof(control.fds));
+	msg.msg_controllen = sizeof(control.space);
+	cmsg = CMSG_FIRSTHDR(&msg);
+	cmsg->cmsg_len = CMSG_LEN(8 * sizeof(int));
+	cmsg->cmsg_level = SOL_SOCKET;
+	cmsg->cmsg_type = SCM_RIGHTS;
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, fds), 0);
-	for (int i = 0; i < 8; i++)
-		control.fds[i] = fds[0];
+	for (size_t i = 0; i < 8; i++)
+		memcpy(CMSG_DATA(cmsg) + i * sizeof(int), &fds[0], sizeof(int));
 	assert_int_equal(sendmsg(fds[0], &msg, 0), 1);
 	before = count_fds();
 	assert_int_equal(ppn_packet_receive(fds[1], in, sizeof(in), &got_fd, 0), 1);
