@@ -24,7 +24,7 @@ run_suite() {
 	rm -rf "$out"
 	mkdir -p "$out"
 	PPN_VM_OUT=$out PPN_LOG=/mnt/log vm/run.sh "$suite" -- selftests/run net 2>&1 |
-		tr -d '\r' | tee "$out/console" || rc=$?
+		sed -u 's/\r$//' | tee "$out/console" || rc=$?
 	# What the guest kept on its own must be what has come through the console.
 	kept=$(find "$out/log/net" -name '*.count' -exec cat {} + | awk '{ n += $1 + $2 + $3 } END { print n + 0 }')
 	seen=$(results_in "$out/console")
