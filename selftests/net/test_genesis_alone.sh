@@ -18,7 +18,7 @@ DIR=$(node_dir box)
 mkdir -p "$DIR/etc"
 
 config() {
-	printf '[node]\nexternal = eth0\nbeacon_window = %s\n' "$1" >"$DIR/etc/ppnd.conf"
+	printf '[node]\nexternal = eth*\nbeacon_window = %s\n' "$1" >"$DIR/etc/ppnd.conf"
 }
 
 start() {
@@ -61,6 +61,17 @@ check "and verifies" ppn ledger verify
 is "nobody pinned: the claim port is shut, in words" "$(status '.claim.waiting, (.claim.why != null)' | xargs)" \
 	"false true"
 identity=$(status .identity)
+
+net_link box:eth1 stranger:eth1
+second() {
+	status '.seal.interfaces[] | select(.name == "eth1") | .hold' | grep -qx native
+}
+check "an interface that appears later is sealed too" wait_for 5 second
+node_exec box ip link del eth1
+gone() {
+	[ "$(status '.seal.interfaces | length')" = 1 ]
+}
+check "and forgotten when it goes" wait_for 5 gone
 
 # ---- what a stranger sees -------------------------------------------------------------------
 

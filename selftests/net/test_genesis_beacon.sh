@@ -126,6 +126,30 @@ check "isolated, killed: isolated again" ppn wait isolated --timeout 10
 check "release" admin send release "$node"
 check "bound again" ppn wait bound --timeout 5
 
+# Results outlive a restart: a seat that missed the datagram hears the next one.
+node_stop box ppnd KILL
+start
+ppn wait bound --timeout 10 >/dev/null
+is "what was acknowledged stays so" "$(status '.slots[0].results[0] | .op + " " + .result')" \
+	"release acted (kernel)"
+
+# More than half of a block is used: the next one is on disk, and admitted.
+for _ in $(seq 125); do
+	admin send ping "$node" >/dev/null
+done
+is "the next block is reserved" "$(status '.slots[0].seq_limit')" 512
+
+# Somebody takes ppn0 away.
+index=$(node_exec box ip -j link show ppn0 | jq '.[0].ifindex')
+node_exec box ip link del ppn0
+new_device() {
+	node_exec box ip -j link show ppn0 | jq -e ".[0].ifindex != $index" && status .mesh.up | grep -qx true
+}
+check "ppn0, deleted, is made again" wait_for 20 new_device
+is "with its frame program" \
+	"$(node_exec box bpftool -j net show dev ppn0 | jq '.[0].xdp | length')" 1
+check "and obeys" admin send ping "$node" --timeout 20
+
 # ---- obeyed while ppnd is dead ----------------------------------------------------------------
 
 node_stop box ppnd KILL

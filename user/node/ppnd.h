@@ -45,6 +45,7 @@ struct ppnd_interface {
 	char name[IFNAMSIZ];
 	enum ppn_hold hold;
 	enum ppn_underlay underlay;
+	bool said; /* hold and why are in the log */
 	char why[PPN_WHY_LEN];
 };
 

@@ -34,8 +34,22 @@ static int list_external(struct ppnd *ppnd, uint32_t ret_ifindex[static PPND_INT
 				     PPND_INTERFACES_MAX, ret_n);
 }
 
+/* Once each time that it changes: a hold that is refused is tried again at every change of a link. */
+static void say_hold(const struct ppnd_interface *interface, const struct ppnd_interface *was)
+{
+	if (was->said && was->hold == interface->hold && strcmp(was->why, interface->why) == 0)
+		return;
+	if (interface->hold == PPN_HOLD_NONE)
+		ppn_log(LOG_ERR, "%s is NOT sealed: %s", interface->name, interface->why);
+	else
+		ppn_log(interface->why[0] ? LOG_WARNING : LOG_INFO, "%s is sealed (%s)%s%s",
+			interface->name, interface->hold == PPN_HOLD_NATIVE ? "native" : "generic",
+			interface->why[0] ? ": " : "", interface->why);
+}
+
 static void seal_interface(struct ppnd *ppnd, struct ppnd_interface *interface)
 {
+	const struct ppnd_interface was = *interface;
 	int err;
 
 	interface->underlay = ppnd_config_underlay(&ppnd->config, interface->name);
@@ -44,14 +58,10 @@ static void seal_interface(struct ppnd *ppnd, struct ppnd_interface *interface)
 		ppn_log_errno(LOG_ERR, err, "%s: underlay policy", interface->name);
 	interface->why[0] = '\0';
 	err = ppn_datapath_seal(ppnd->dp, interface->ifindex, &interface->hold, interface->why);
-	if (err) {
+	if (err)
 		interface->hold = PPN_HOLD_NONE;
-		ppn_log(LOG_ERR, "%s is NOT sealed: %s", interface->name, interface->why);
-	} else {
-		ppn_log(interface->why[0] ? LOG_WARNING : LOG_INFO, "%s is sealed (%s)%s%s",
-			interface->name, interface->hold == PPN_HOLD_NATIVE ? "native" : "generic",
-			interface->why[0] ? ": " : "", interface->why);
-	}
+	say_hold(interface, &was);
+	interface->said = true;
 	err = ppn_link_harden(ppnd->link, interface->ifindex, interface->underlay);
 	if (err)
 		ppn_log_errno(LOG_WARNING, err, "%s: hardening its sysctls", interface->name);

@@ -306,6 +306,24 @@ static int write_slot(struct ppnd *ppnd, uint32_t i)
 	return err;
 }
 
+/* A command that was acknowledged before a restart goes on being so: its seat may not have heard. */
+static void recall_results(const struct ppnd *ppnd, struct ppnd_slot *slot)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < PPND_RECENT_MAX && n < PPND_SLOT_RESULTS; i++) {
+		const struct ppn_entry_command *entry = &ppnd->state.recent[i];
+
+		if (entry->seq && memcmp(entry->serial, slot->serial, sizeof(slot->serial)) == 0)
+			slot->results[n++] = (struct ppn_result){
+				.seq = entry->seq,
+				.op = entry->op,
+				.arg = entry->arg,
+				.code = entry->code,
+			};
+	}
+}
+
 /* A pair that no slot of the map holds: numbers up to its mark may have been used, unless it is new. */
 static int open_slot(struct ppnd *ppnd, uint32_t i, const struct seat_row *row)
 {
@@ -331,6 +349,7 @@ static int open_slot(struct ppnd *ppnd, uint32_t i, const struct seat_row *row)
 	}
 	mark->fresh = false;
 	slot->reserved = mark->reserved;
+	recall_results(ppnd, slot);
 	return write_slot(ppnd, i);
 }
 
@@ -437,6 +456,7 @@ static void adopt(struct ppnd *ppnd, uint32_t i, const struct seat_row *rows, si
 			slot->reserved = value.reserved;
 			slot->floor = value.floor;
 			memcpy(slot->address, value.address, sizeof(slot->address));
+			recall_results(ppnd, slot);
 		}
 	ppn_wipe(&value, sizeof(value));
 	if (!slot->used)
