@@ -46,8 +46,8 @@ enum ppn_tcp_flag {
 };
 
 /*
- * 1 for a VLAN ethertype, else 0, computed and not branched on: the verifier then follows one path
- * whatever the number of tags. The barrier keeps the compiler from making it a branch again.
+ * 1 for a VLAN ethertype, else 0, computed and not branched on: the verifier then follows one path for
+ * any number of tags. The barrier keeps the compiler from making it a branch again.
  */
 static __always_inline __u32 ppn_is_vlan(__be16 ethertype)
 {
@@ -57,27 +57,35 @@ static __always_inline __u32 ppn_is_vlan(__be16 ethertype)
 	return (q - 1) >> 63 | (ad - 1) >> 63;
 }
 
-/*
- * Ethernet and at most two tags, 802.1Q or 802.1AD in any order. No frame that may pass is shorter than
- * a header with two tags.
- */
-static __always_inline int ppn_parse_ethernet(struct ppn_packet *p)
+/* Two tags at most, 802.1Q or 802.1AD in any order; `eth` has room for them. */
+static __always_inline int ppn_parse_tags(struct ppn_packet *p, const void *eth)
 {
-	const void *eth = ppn_peek(p, ETH_HLEN + PPN_VLAN_TAGS * PPN_VLAN_HLEN);
-	__be16 type[PPN_VLAN_TAGS + 1];
-	__u32 first, both;
+	const __be16 type[PPN_VLAN_TAGS + 1] = {
+		ppn_load16(eth + 2 * ETH_ALEN),
+		ppn_load16(eth + 2 * ETH_ALEN + PPN_VLAN_HLEN),
+		ppn_load16(eth + 2 * ETH_ALEN + 2 * PPN_VLAN_HLEN),
+	};
+	const __u32 first = ppn_is_vlan(type[0]), both = first & ppn_is_vlan(type[1]);
 
-	if (!eth)
-		return PPN_REASON_SHORT;
-	type[0] = ppn_load16(eth + 2 * ETH_ALEN);
-	type[1] = ppn_load16(eth + 2 * ETH_ALEN + PPN_VLAN_HLEN);
-	type[2] = ppn_load16(eth + 2 * ETH_ALEN + 2 * PPN_VLAN_HLEN);
-	first = ppn_is_vlan(type[0]);
-	both = first & ppn_is_vlan(type[1]);
 	p->ethertype = type[0] + first * (type[1] - type[0]) + both * (type[2] - type[1]);
 	p->pos += ETH_HLEN + (first + both) * PPN_VLAN_HLEN;
 	p->len -= ETH_HLEN + (first + both) * PPN_VLAN_HLEN;
 	return both & ppn_is_vlan(type[2]) ? PPN_REASON_VLAN : PPN_REASON_NONE;
+}
+
+/* Ethernet and its tags. No frame that may pass is shorter than a header with two of them. */
+static __always_inline int ppn_parse_ethernet(struct ppn_packet *p)
+{
+	const void *eth = ppn_peek(p, ETH_HLEN + PPN_VLAN_TAGS * PPN_VLAN_HLEN);
+
+	if (!eth)
+		return PPN_REASON_SHORT;
+	p->ethertype = ppn_load16(eth + 2 * ETH_ALEN);
+	if (p->ethertype == bpf_htons(ETH_P_8021Q) || p->ethertype == bpf_htons(ETH_P_8021AD))
+		return ppn_parse_tags(p, eth);
+	p->pos += ETH_HLEN;
+	p->len -= ETH_HLEN;
+	return PPN_REASON_NONE;
 }
 
 struct ppn_options {
