@@ -85,11 +85,13 @@ PPN_VERSION_DEFS := -DPPN_VERSION='"$(VERSION)"' -DPPN_BUILD_TIME=$(BUILD_TIME)
 USER_CPPFLAGS = -D_GNU_SOURCE -Iinclude -Iuser $(PPN_DEFS) $(PKG_CFLAGS) $(CPPFLAGS)
 USER_CFLAGS   = -std=gnu11 -g $(WARNINGS) -Wmissing-prototypes -Wstrict-prototypes -fPIE \
 	-fstack-protector-strong -ffile-prefix-map=$(CURDIR)=. -MMD -MP $(CFLAGS)
-USER_LDFLAGS  = -pie -Wl,--as-needed -Wl,-z,relro -Wl,-z,now $(LDFLAGS)
+USER_LDFLAGS  = -pie -Wl,--as-needed -Wl,-z,relro -Wl,-z,now -Wl,--gc-sections $(LDFLAGS)
 # Tests find their vectors and seeds wherever they are started.
 TEST_CPPFLAGS = -Iselftests -DPPN_VECTORS='"$(CURDIR)/selftests/unit/vectors"'
 
-PLAIN_CFLAGS := -O2 -D_FORTIFY_SOURCE=2
+# What no program calls is not linked; without unwind tables nothing is lost that -g does not have.
+PLAIN_CFLAGS := -O2 -D_FORTIFY_SOURCE=2 -ffunction-sections -fdata-sections \
+	-fno-asynchronous-unwind-tables
 SANITIZE     := -fsanitize=address,undefined -fno-sanitize-recover=all
 SAN_CFLAGS   := -O1 -fno-omit-frame-pointer $(SANITIZE)
 FUZZ_CFLAGS  := -O1 -fno-omit-frame-pointer -fsanitize=fuzzer-no-link $(SANITIZE) \
@@ -139,7 +141,7 @@ $(O)/%.bpf.o: %.bpf.c $(O)/bpf.flags
 	$(call msg,BPF,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -MF $(@:.o=.d) -c -o $@ $<
-	$(Q)$(LLVM_STRIP) -g $@
+	$(Q)$(LLVM_STRIP) -g --remove-section=.rel.BTF --remove-section=.rel.BTF.ext $@
 
 $(O)/%.skel.h: $(O)/%.bpf.o
 	$(call msg,SKEL,$@)
