@@ -107,7 +107,10 @@ static int side_start(struct side *side, const json_t *vector, const char *name,
 	config.s = has_s ? &s : NULL;
 	config.e_secret = has_e ? e_secret : NULL;
 	config.rs = has_rs ? rs : NULL;
-	if (ppn_noise_start(&side->noise, &config) < 0)
+	if (ppn_noise_start(&side->noise, &config) == 0)
+		return 0;
+	config.rs = NULL; /* some files name it where the pattern sends it, too */
+	if (!has_rs || ppn_noise_start(&side->noise, &config) < 0)
 		return say("%s: keys are missing", prefix);
 	return 0;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include <errno.h>
 #include <event2/event.h>
+#include <event2/util.h>
 #include <getopt.h>
 #include <grp.h>
 #include <stdio.h>
@@ -97,6 +98,8 @@ static int fds_check(void)
 	if (!err)
 		err = fd_check(PPN_WORKER_FD_MONITOR, AF_INET6, SO_TYPE, SOCK_SEQPACKET,
 			       "the socket to ppnd");
+	if (!err && evutil_make_socket_nonblocking(PPN_WORKER_FD_LISTEN) < 0)
+		err = ppn_log_errno(LOG_ERR, -errno, "the listening socket");
 	if (!err && close_range(PPN_WORKER_FD_MONITOR + 1, ~0u, 0) < 0)
 		err = ppn_log_errno(LOG_ERR, -errno, "closing other descriptors");
 	return err;
