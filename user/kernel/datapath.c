@@ -7,6 +7,7 @@
 #include <unistd.h>
 #include <linux/membarrier.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/syscall.h>
 #include "egress.skel.h"
 #include "frame.skel.h"
@@ -87,6 +88,30 @@ static int open_object(struct ppn_datapath *dp, enum dp_object which, char *ret_
 	return 0;
 }
 
+/* What rate.h asks of its loader. The coarse clock's resolution is the kernel's tick. */
+static int set_rates(struct bpf_object *seal, char *ret_why)
+{
+	struct bpf_map *map = bpf_object__find_map_by_name(seal, ".rodata");
+	union {
+		struct seal_bpf__rodata rodata;
+		uint8_t section[256]; /* the compiler's own constants follow */
+	} u;
+	size_t len = 0;
+	const void *initial = map ? bpf_map__initial_value(map, &len) : NULL;
+	struct timespec tick;
+
+	if (!initial || len < sizeof(u.rodata) || len > sizeof(u))
+		return dp_why(ret_why, -EINVAL, "seal.bpf.o: not the settings it was built with");
+	memcpy(&u, initial, len);
+	if (clock_getres(CLOCK_MONOTONIC_COARSE, &tick) || !tick.tv_nsec ||
+	    getrandom(u.rodata.rate_seed, sizeof(u.rodata.rate_seed), 0) !=
+		    (ssize_t)sizeof(u.rodata.rate_seed))
+		return dp_why(ret_why, -EIO, "the kernel's tick or random numbers: %s",
+			      strerror(errno));
+	u.rodata.hz = (uint32_t)(1000000000 / tick.tv_nsec);
+	return bpf_map__set_initial_value(map, &u, len);
+}
+
 /* libbpf takes the maps that are pinned already, pins the others, and raises RLIMIT_MEMLOCK by itself on
  * the kernels that still count map memory in it. */
 static int load_object(struct ppn_datapath *dp, enum dp_object which, char *ret_why)
@@ -95,6 +120,8 @@ static int load_object(struct ppn_datapath *dp, enum dp_object which, char *ret_
 
 	dp_hush();
 	err = open_object(dp, which, ret_why);
+	if (!err && which == DP_SEAL)
+		err = set_rates(dp->object[which], ret_why);
 	if (err)
 		return err;
 	err = bpf_object__load(dp->object[which]);
