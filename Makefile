@@ -98,10 +98,11 @@ FUZZ_CFLAGS  := -O1 -fno-omit-frame-pointer -fsanitize=fuzzer-no-link $(SANITIZE
 	-DFUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
 
 BPF_ARCH := $(shell uname -m | sed 's/x86_64/x86/; s/aarch64/arm64/; s/ppc64le/powerpc/; s/riscv64/riscv/')
-# The host's own header folders, last: <asm/types.h> is found without gcc-multilib.
+# The host's own header folders, last, and its own word size: no gcc-multilib is needed for
+# <asm/types.h>, nor for the libc headers that some of linux/ draws in.
 BPF_SYS_INCLUDES = $(call once,BPF_SYS_INCLUDES,$(shell $(CLANG) -v -E - </dev/null 2>&1 | \
 	sed -n '/<...> search starts here:/,/End of search list./{ s| \(/.*\)|-idirafter \1|p }'))
-BPF_CFLAGS = -target bpf -mcpu=v3 -g -O2 $(WARNINGS) -D__TARGET_ARCH_$(BPF_ARCH) \
+BPF_CFLAGS = -target bpf -mcpu=v3 -g -O2 $(WARNINGS) -D__TARGET_ARCH_$(BPF_ARCH) -D__$(shell uname -m)__ \
 	-Iinclude -Ibpf $(BPF_SYS_INCLUDES)
 
 # ---- what there is ------------------------------------------------------------------------
