@@ -89,7 +89,7 @@ static void refused(struct ppnd_monitor *m, const struct ppnd_ticket *ticket, co
 	if (m->logged_ms && now - m->logged_ms < LOG_EVERY_MS)
 		return;
 	m->logged_ms = now;
-	ppn_log(LOG_NOTICE, "claim port: %s refused: %s", ticket ? ticket->source : "?", why);
+	ppn_log(LOG_NOTICE, "claim port: %s refused: %s", ticket->source, why);
 }
 
 /* ---- requests: 0, or -EPROTO for a broken worker ---- */
@@ -206,7 +206,11 @@ static int on_commit(struct ppnd_monitor *m, const struct ppn_worker_message *me
 		refused(m, ticket, "the claim came too late");
 	} else if (!ppnd_ticket_commit(m->ppnd, ticket, message,
 				       (struct ppn_bytes){ bundle, wants ? len : 0 }, &words)) {
-		refused(m, NULL, "by its commit");
+		/* It has said so to the log, and says it to the authority in these words. */
+		m->status.refused++;
+		snprintf(m->status.last_refused, sizeof(m->status.last_refused), "%.*s",
+			 (int)(words.len - sizeof(struct ppn_answer)),
+			 (const char *)words.bytes + sizeof(struct ppn_answer));
 	}
 	reply.commit_answer.answer = (struct ppn_bytes){ words.bytes, words.len };
 	return answer(m, &reply);
