@@ -30,6 +30,7 @@ struct ppn_link_info {
 };
 
 int ppn_link_info(struct ppn_link *link, uint32_t ifindex, struct ppn_link_info *ret_info);
+/* A device that goes down loses its IPv6 addresses and routes: set them again after every up. */
 int ppn_link_up(struct ppn_link *link, uint32_t ifindex, bool up);
 int ppn_link_mtu(struct ppn_link *link, uint32_t ifindex, uint32_t mtu);
 /* Addresses of a device be exactly this one (IPv6, global scope), without a prefix route. Clears
