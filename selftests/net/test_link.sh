@@ -174,11 +174,12 @@ hardened() {
 	for key in accept_redirects accept_source_route; do
 		same "$key 0 1" "$key $(conf ipv4 one "$key") $(conf ipv4 two "$key")" || return 1
 	done
-	same 0 "$(conf ipv4 all accept_redirects)" && drive harden one static &&
-		same 0 "$(conf ipv6 one accept_ra)" &&
-		set_conf ipv6 one accept_ra 1 && drive harden one link-local &&
-		same 0 "$(conf ipv6 one accept_ra)" &&
-		refuses ENODEV harden nosuch static
+	same 0 "$(conf ipv4 all accept_redirects)" || return 1
+	for key in static dhcp link-local; do
+		set_conf ipv6 one accept_ra 1 && drive harden one "$key" &&
+			same "$key 0" "$key $(conf ipv6 one accept_ra)" || return 1
+	done
+	refuses ENODEV harden nosuch static
 }
 
 # A router that offers a more specific route to the fleet: taken before, not after.

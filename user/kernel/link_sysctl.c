@@ -59,7 +59,7 @@ struct setting {
 };
 
 #define EVERY ((1 << _PPN_UNDERLAY_MAX) - 1)
-#define WITHOUT_RA (1 << PPN_UNDERLAY_LINK_LOCAL | 1 << PPN_UNDERLAY_STATIC)
+#define WITHOUT_RA (EVERY & ~(1 << PPN_UNDERLAY_SLAAC))
 
 /*
  * IPv4 takes a redirect when `all` or the interface says so (unless it forwards), so `all` goes too;
