@@ -195,18 +195,21 @@ void harness_isolate(struct harness *h, bool isolated)
 static void add_prefix(struct ppn_port_rule *rule, const char *text)
 {
 	uint8_t *addr = rule->prefix[rule->n].addr, *mask = rule->prefix[rule->n].mask;
-	char address[64];
-	unsigned int len;
+	const char *slash = strchr(text, '/');
+	char address[64] = "";
+	unsigned long len;
 
-	if (sscanf(text, "%63[^/]/%u", address, &len) != 2 || rule->n == PPN_PORT_PREFIXES)
+	if (!slash || slash - text >= (long)sizeof(address) || rule->n == PPN_PORT_PREFIXES)
 		bail_out(text);
+	memcpy(address, text, (size_t)(slash - text));
+	len = strtoul(slash + 1, NULL, 10);
 	if (inet_pton(AF_INET6, address, addr) != 1) {
 		if (inet_pton(AF_INET, address, addr + 12) != 1)
 			bail_out(text);
 		memset(addr + 10, 0xff, 2);
 		len += 96;
 	}
-	for (unsigned int bit = 0; bit < len; bit++)
+	for (unsigned long bit = 0; bit < len; bit++)
 		mask[bit / 8] |= (uint8_t)(0x80 >> bit % 8);
 	for (int i = 0; i < 16; i++)
 		addr[i] &= mask[i];

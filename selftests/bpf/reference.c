@@ -45,6 +45,11 @@ static bool bits_equal(const uint8_t *a, const uint8_t *b, unsigned int bits)
 	return true;
 }
 
+static bool same(const void *a, const void *b, size_t len)
+{
+	return memcmp(a, b, len) == 0;
+}
+
 static bool all_zero(const uint8_t *p, size_t len)
 {
 	while (len && !*p) {
@@ -66,14 +71,14 @@ static bool unspecified(const uint8_t *address)
 
 static bool in_fleet(const struct reference_world *w, const uint8_t *address)
 {
-	return w->fleet && !memcmp(address, w->fleet_prefix, sizeof(w->fleet_prefix));
+	return w->fleet && same(address, w->fleet_prefix, sizeof(w->fleet_prefix));
 }
 
 static bool solicited_node(const uint8_t *address)
 {
 	static const uint8_t prefix[13] = { 0xff, 0x02, [11] = 1, [12] = 0xff };
 
-	return !memcmp(address, prefix, sizeof(prefix));
+	return same(address, prefix, sizeof(prefix));
 }
 
 /* -- the row of open and rescue ports -- */
@@ -118,16 +123,16 @@ static struct reference_verdict beacon(const struct datagram *d, const uint8_t *
 	if (!w->pinned)
 		return drop(PPN_REASON_BEACON_NO_PIN);
 	ppn_siphash(tag, w->gate_key, head, 40);
-	if (memcmp(tag, head + 40, 8))
+	if (!same(tag, head + 40, 8))
 		return drop(PPN_REASON_BEACON_BAD);
-	if (!memcmp(head + 8, w->floor_serial, 16) && number64(head + 24) <= w->floor_ms)
+	if (same(head + 8, w->floor_serial, 16) && number64(head + 24) <= w->floor_ms)
 		return drop(PPN_REASON_BEACON_OLD);
 	return drop(PPN_REASON_BEACON);
 }
 
 static struct reference_verdict discovery(const struct datagram *d, const uint8_t *head, size_t len)
 {
-	if (len < 8 || memcmp(head, "ppn1\x01", 5) || number16(head + 6) != len ||
+	if (len < 8 || !same(head, "ppn1\x01", 5) || number16(head + 6) != len ||
 	    len > PPN_DISCOVERY_MAX)
 		return drop(PPN_REASON_BEACON_BAD);
 	if (head[5] == PPN_PACKET_KNOCK)
@@ -149,8 +154,8 @@ static struct reference_verdict dhcp4(const struct datagram *d, const uint8_t *m
 	const struct reference_world *w = d->w;
 
 	if (w->underlay == PPN_UNDERLAY_DHCP && w->lease && len >= 240 && m[0] == 2 && m[1] == 1 &&
-	    m[2] == 6 && !memcmp(m + 4, w->lease_xid4, 4) && !memcmp(m + 28, w->lease_mac, 6) &&
-	    !memcmp(m + 236, "\x63\x82\x53\x63", 4))
+	    m[2] == 6 && same(m + 4, w->lease_xid4, 4) && same(m + 28, w->lease_mac, 6) &&
+	    same(m + 236, "\x63\x82\x53\x63", 4))
 		return pass(PPN_REASON_PASS_DHCP);
 	return drop(PPN_REASON_DHCP);
 }
@@ -160,8 +165,8 @@ static struct reference_verdict dhcp6(const struct datagram *d, const uint8_t *m
 	const struct reference_world *w = d->w;
 
 	if (w->underlay == PPN_UNDERLAY_DHCP && w->lease && len >= 4 && (m[0] == 2 || m[0] == 7) &&
-	    !memcmp(m + 1, w->lease_xid6, 3) && link_local(d->source) &&
-	    !memcmp(d->destination, w->lease_source6, 16))
+	    same(m + 1, w->lease_xid6, 3) && link_local(d->source) &&
+	    same(d->destination, w->lease_source6, 16))
 		return pass(PPN_REASON_PASS_DHCP);
 	return drop(PPN_REASON_DHCP);
 }
@@ -350,7 +355,7 @@ static struct reference_verdict alert6(struct datagram *d)
 
 	if (d->len < 8)
 		return drop(PPN_REASON_SHORT);
-	if (memcmp(d->at, first, 8) && memcmp(d->at, last, 8))
+	if (!same(d->at, first, 8) && !same(d->at, last, 8))
 		return drop(PPN_REASON_EXTENSION);
 	d->alert = true;
 	d->proto = 58;
@@ -403,7 +408,7 @@ static struct reference_verdict arp(const uint8_t *m, size_t len)
 {
 	if (len < 28)
 		return drop(PPN_REASON_SHORT);
-	if (memcmp(m, "\x00\x01\x08\x00\x06\x04\x00", 7) || (m[7] != 1 && m[7] != 2))
+	if (!same(m, "\x00\x01\x08\x00\x06\x04\x00", 7) || (m[7] != 1 && m[7] != 2))
 		return drop(PPN_REASON_ARP_BAD);
 	return pass(PPN_REASON_PASS_ARP);
 }
