@@ -20,6 +20,7 @@
 #define JOBS 16
 #define TARGETS_MAX 4096
 #define SYMBOLS_MIN 20
+#define SYMBOLS_LEN 52 /* with the NUL: what `nodes` shows */
 #define WHY 240
 
 struct batch;
@@ -208,13 +209,26 @@ static void failed(void *arg, struct ppn_dial *dial, const char *why)
 
 static bool fingerprint_holds(const struct job *job)
 {
-	char symbols[53], hex[2 * PPN_KEY_LEN + 1];
+	char symbols[SYMBOLS_LEN], hex[2 * PPN_KEY_LEN + 1];
 	size_t n = strlen(job->fingerprint);
 
 	if (n == 2 * PPN_KEY_LEN)
 		return strcmp(ppn_hex(hex, job->identity, PPN_KEY_LEN), job->fingerprint) == 0;
-	return n >= SYMBOLS_MIN && n < sizeof(symbols) - 1 &&
+	return n >= SYMBOLS_MIN && n < sizeof(symbols) &&
 	       strcmp(ppn_symbols(symbols, n, job->identity), job->fingerprint) == 0;
+}
+
+/* Two claims of one node at a time would lay their keys over each other in the store. */
+static bool under_way(const struct job *job)
+{
+	const struct batch *batch = job->batch->service->claim->batches;
+
+	for (; batch; batch = batch->next_batch)
+		for (size_t i = 0; i < batch->n; i++)
+			if (&batch->jobs[i] != job && batch->jobs[i].sent && batch->jobs[i].dial &&
+			    memcmp(batch->jobs[i].identity, job->identity, PPN_KEY_LEN) == 0)
+				return true;
+	return false;
 }
 
 /* NULL, or why this machine must not become a member (DESIGN 8.10). */
@@ -230,6 +244,8 @@ static const char *may_claim(struct job *job, const struct ppn_node_proof *node,
 		return "another node answers at its address";
 	memcpy(job->identity, node->identity, PPN_KEY_LEN);
 	job->known = true;
+	if (under_way(job))
+		return "another claim of it is under way";
 	if (job->fingerprint[0])
 		return fingerprint_holds(job) ? NULL : "its fingerprint is another one";
 	if (pair && !ppn_is_zero(pair->wg_key, PPN_KEY_LEN))
@@ -396,10 +412,14 @@ static void add_seen(struct batch *batch, const struct ppn_seen *seen)
 	}
 }
 
+/* A member that was seen holding is one claimed a moment ago, or rolled back: not for --all. */
 static void add_verified(void *arg, const struct ppn_seen *seen)
 {
 	struct batch *batch = arg;
+	const struct ppn_pair *pair = ppn_store_pair(&batch->service->store, seen->identity);
 
+	if (pair && !ppn_is_zero(pair->wg_key, PPN_KEY_LEN))
+		return;
 	if (!seen->stranger &&
 	    (seen->state == PPN_STATE_HOLDING || seen->state == PPN_STATE_SCANNING))
 		add_seen(batch, seen);
@@ -472,16 +492,20 @@ static int add_node(struct batch *batch, const char *target)
 	return batch->n ? 0 : -ENOMEM;
 }
 
-/* Lower case, no dashes; "" when it is too short to decide anything. */
-static void put_fingerprint(struct job *job, const char *text)
+/* Lower case, no dashes. False: it has not the length of one, so it decides nothing. */
+static bool put_fingerprint(struct job *job, const char *text)
 {
 	size_t n = 0;
 
-	for (; *text && n < sizeof(job->fingerprint) - 1; text++)
-		if (*text != '-' && *text != ' ')
-			job->fingerprint[n++] =
-				(char)(*text >= 'A' && *text <= 'Z' ? *text + 32 : *text);
+	for (; *text; text++) {
+		if (*text == '-' || *text == ' ')
+			continue;
+		if (n == sizeof(job->fingerprint) - 1)
+			return false;
+		job->fingerprint[n++] = (char)(*text >= 'A' && *text <= 'Z' ? *text + 32 : *text);
+	}
 	job->fingerprint[n] = '\0';
+	return n == 2 * PPN_KEY_LEN || (n >= SYMBOLS_MIN && n < SYMBOLS_LEN);
 }
 
 /* -EEXIST: the call has been answered. */
@@ -503,8 +527,12 @@ static int add_targets(struct batch *batch, json_t *request)
 		err = add_node(batch, target);
 	else
 		err = -EINVAL;
-	if (err == 0 && fingerprint && batch->n)
-		put_fingerprint(&batch->jobs[0], fingerprint);
+	if (err == 0 && fingerprint && batch->n && !put_fingerprint(&batch->jobs[0], fingerprint)) {
+		ppn_ctl_error(batch->call, PPN_EXIT_USAGE,
+			      "a fingerprint has %d to %d symbols, or %d hexadecimal digits",
+			      SYMBOLS_MIN, SYMBOLS_LEN - 1, 2 * PPN_KEY_LEN);
+		return -EEXIST;
+	}
 	if (err == 0 && name && batch->n)
 		snprintf(batch->jobs[0].name, sizeof(batch->jobs[0].name), "%s", name);
 	return err;
