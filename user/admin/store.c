@@ -160,6 +160,15 @@ int ppn_store_open(struct ppn_store *ret_store, const char *path, uint64_t now_s
 
 /* ---- secrets ---- */
 
+static struct ppn_pair *pair_of(const struct ppn_store *store,
+				const uint8_t identity[static PPN_KEY_LEN])
+{
+	for (size_t i = 0; i < store->n_pairs; i++)
+		if (ppn_equal(store->pairs[i].identity, identity, PPN_KEY_LEN))
+			return &store->pairs[i];
+	return NULL;
+}
+
 static int load_pairs(struct ppn_store *store, char ret_why[static PPN_STORE_WHY])
 {
 	_cleanup_free_ uint8_t *box = NULL;
@@ -207,6 +216,8 @@ static int load_seqs(struct ppn_store *store, char ret_why[static PPN_STORE_WHY]
 		return 0;
 	if (err < 0)
 		return why(ret_why, err, STORE_SEQS, strerror(-err));
+	if (len && text[len - 1] != '\n') /* cut: its last number may be a smaller one */
+		return why(ret_why, -EIO, STORE_SEQS, "damaged: restore it from a backup");
 	for (line = strtok_r((char *)text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
 		char hex[2 * PPN_HASH_LEN + 1];
 		uint8_t claim[PPN_HASH_LEN];
@@ -218,6 +229,29 @@ static int load_seqs(struct ppn_store *store, char ret_why[static PPN_STORE_WHY]
 		for (size_t i = 0; i < store->n_pairs; i++)
 			if (ppn_equal(store->pairs[i].claim, claim, sizeof(claim)))
 				store->pairs[i].seq = store->pairs[i].seq_reserved = seq;
+	}
+	return 0;
+}
+
+/* The roster and the pairs are written in turn and each names the other's nodes: one of them alone would sign
+ * a roster without its members, or one that every member refuses as older. */
+static int check_members(const struct ppn_store *store, char ret_why[static PPN_STORE_WHY])
+{
+	const struct ppn_cert *cert = &store->cert;
+
+	for (size_t i = 0; i < store->n_pairs; i++)
+		if (!store->bundle && !ppn_is_zero(store->pairs[i].wg_key, PPN_KEY_LEN))
+			return why(ret_why, -EIO, STORE_ROSTER,
+				   "gone, and nodes are claimed: restore it from a backup");
+	for (uint32_t i = 0; i < store->roster.n_members; i++) {
+		const struct ppn_member *member = &store->roster.members[i];
+
+		if ((member->flags & PPN_MEMBER_NODE) && member->number >= cert->first_number &&
+		    member->number - cert->first_number < cert->number_count &&
+		    !pair_of(store, member->identity))
+			return why(
+				ret_why, -EIO, STORE_PAIRS,
+				"a member that this seat claimed is not in it: restore it from a backup");
 	}
 	return 0;
 }
@@ -247,6 +281,16 @@ static int keys_match(const struct ppn_store *store)
 	       ppn_equal(box, store->cert.box_key, PPN_KEY_LEN);
 }
 
+static void forget_secrets(struct ppn_store *store)
+{
+	if (store->pairs)
+		ppn_wipe(store->pairs, store->n_pairs * sizeof(*store->pairs));
+	free(store->pairs);
+	store->pairs = NULL;
+	store->n_pairs = 0;
+	ppn_wipe(&store->secret, sizeof(store->secret));
+}
+
 int ppn_store_unlock(struct ppn_store *store, const char *passphrase,
 		     char ret_why[static PPN_STORE_WHY])
 {
@@ -258,9 +302,13 @@ int ppn_store_unlock(struct ppn_store *store, const char *passphrase,
 			   sizeof(store->secret), passphrase);
 	if (err < 0)
 		return why(ret_why, err, PPN_STORE_KEY,
-			   err == -EBADMSG ? "wrong passphrase" :
-			   err == -EINVAL  ? "not a key file of ppn-admin, or damaged" :
-					     strerror(-err));
+			   err == -EBADMSG ?
+				   "wrong passphrase" :
+			   err == -EINVAL ?
+				   "not a key file of ppn-admin, or damaged" :
+			   err == -EPERM ?
+				   "others can read or own it: chown it to the service, chmod 600" :
+				   strerror(-err));
 	if (!keys_match(store))
 		err = why(ret_why, -EINVAL, PPN_STORE_KEY, "not the keys that admin.cert names");
 	if (err == 0)
@@ -268,9 +316,11 @@ int ppn_store_unlock(struct ppn_store *store, const char *passphrase,
 	if (err == 0)
 		err = load_seqs(store, ret_why);
 	if (err == 0)
+		err = check_members(store, ret_why);
+	if (err == 0)
 		err = open_ledger(store, ret_why);
 	if (err < 0) {
-		ppn_wipe(&store->secret, sizeof(store->secret));
+		forget_secrets(store);
 		return err;
 	}
 	store->unlocked = true;
@@ -279,10 +329,7 @@ int ppn_store_unlock(struct ppn_store *store, const char *passphrase,
 
 void ppn_store_close(struct ppn_store *store)
 {
-	if (store->pairs)
-		ppn_wipe(store->pairs, store->n_pairs * sizeof(*store->pairs));
-	ppn_wipe(&store->secret, sizeof(store->secret));
-	free(store->pairs);
+	forget_secrets(store);
 	free(store->chain);
 	free(store->lists);
 	free(store->bundle);
@@ -324,10 +371,7 @@ static int save_pairs(const struct ppn_store *store)
 
 struct ppn_pair *ppn_store_pair(struct ppn_store *store, const uint8_t identity[static PPN_KEY_LEN])
 {
-	for (size_t i = 0; i < store->n_pairs; i++)
-		if (ppn_equal(store->pairs[i].identity, identity, PPN_KEY_LEN))
-			return &store->pairs[i];
-	return NULL;
+	return pair_of(store, identity);
 }
 
 int ppn_store_pair_put(struct ppn_store *store, const struct ppn_pair *pair)
