@@ -74,43 +74,63 @@ static __noinline _Bool ppn_flow_known(void *ctx, struct ppn_flow *f)
 	return known;
 }
 
+static __always_inline _Bool ppn_flow_quoted4(const struct ppn_packet *p, struct ppn_flow *f)
+{
+	const void *at = ppn_peek(p, PPN_ICMP_HLEN + sizeof(struct iphdr) + 8);
+	const struct iphdr *ip;
+
+	if (!at)
+		return 0;
+	ip = at + PPN_ICMP_HLEN;
+	if (ip->version != 4 || ip->ihl != 5 || ip->protocol != IPPROTO_TCP ||
+	    ip->frag_off & bpf_htons(PPN_IP4_FRAGMENT) || ip->saddr != p->ip4->daddr)
+		return 0;
+	f->len = sizeof(f->tuple.ipv4);
+	f->tuple.ipv4.saddr = ip->daddr;
+	f->tuple.ipv4.daddr = ip->saddr;
+	f->tuple.ipv4.dport = ppn_load16(ip + 1);
+	f->tuple.ipv4.sport = ppn_load16((const void *)(ip + 1) + 2);
+	return 1;
+}
+
+static __always_inline _Bool ppn_flow_quoted6(const struct ppn_packet *p, struct ppn_flow *f)
+{
+	const void *at = ppn_peek(p, PPN_ICMP_HLEN + sizeof(struct ipv6hdr) + 8);
+	const struct ipv6hdr *ip;
+
+	if (!at)
+		return 0;
+	ip = at + PPN_ICMP_HLEN;
+	if (ip->version != 6 || ip->nexthdr != IPPROTO_TCP ||
+	    !ppn_same_address(&ip->saddr, &p->ip6->daddr))
+		return 0;
+	f->len = sizeof(f->tuple.ipv6);
+	__builtin_memcpy(f->tuple.ipv6.saddr, &ip->daddr, 16);
+	__builtin_memcpy(f->tuple.ipv6.daddr, &ip->saddr, 16);
+	f->tuple.ipv6.dport = ppn_load16(ip + 1);
+	f->tuple.ipv6.sport = ppn_load16((const void *)(ip + 1) + 2);
+	return 1;
+}
+
 /*
  * The connection of the TCP segment that an ICMP error quotes, if this machine sent it: an IP header
  * without options or extension, its source the error's destination, and eight bytes of TCP. False:
  * it quotes nothing of the kind. `pos` is at the ICMP header.
  */
-static __always_inline _Bool ppn_flow_quoted(const struct ppn_packet *p, struct ppn_flow *f,
-					     __be16 *ret_ours, __be16 *ret_theirs)
+static __always_inline _Bool ppn_flow_quoted(const struct ppn_packet *p, struct ppn_flow *f)
 {
-	if (p->version == 4) {
-		const void *at = ppn_peek(p, PPN_ICMP_HLEN + sizeof(struct iphdr) + 8);
-		const struct iphdr *ip = at + PPN_ICMP_HLEN;
-		const __be16 *port = at + PPN_ICMP_HLEN + sizeof(*ip);
+	return p->version == 4 ? ppn_flow_quoted4(p, f) : ppn_flow_quoted6(p, f);
+}
 
-		if (!at || ip->version != 4 || ip->ihl != 5 || ip->protocol != IPPROTO_TCP ||
-		    ip->frag_off & bpf_htons(PPN_IP4_FRAGMENT) || ip->saddr != p->ip4->daddr)
-			return 0;
-		f->len = sizeof(f->tuple.ipv4);
-		f->tuple.ipv4.saddr = ip->daddr;
-		f->tuple.ipv4.daddr = ip->saddr;
-		*ret_ours = f->tuple.ipv4.dport = port[0];
-		*ret_theirs = f->tuple.ipv4.sport = port[1];
-		return 1;
-	} else {
-		const void *at = ppn_peek(p, PPN_ICMP_HLEN + sizeof(struct ipv6hdr) + 8);
-		const struct ipv6hdr *ip = at + PPN_ICMP_HLEN;
-		const __be16 *port = at + PPN_ICMP_HLEN + sizeof(*ip);
+/* Ports of a flow: ours and the other side's. */
+static __always_inline __be16 ppn_flow_ours(const struct ppn_flow *f)
+{
+	return f->len == sizeof(f->tuple.ipv4) ? f->tuple.ipv4.dport : f->tuple.ipv6.dport;
+}
 
-		if (!at || ip->version != 6 || ip->nexthdr != IPPROTO_TCP ||
-		    !ppn_same_address(&ip->saddr, &p->ip6->daddr))
-			return 0;
-		f->len = sizeof(f->tuple.ipv6);
-		__builtin_memcpy(f->tuple.ipv6.saddr, &ip->daddr, 16);
-		__builtin_memcpy(f->tuple.ipv6.daddr, &ip->saddr, 16);
-		*ret_ours = f->tuple.ipv6.dport = port[0];
-		*ret_theirs = f->tuple.ipv6.sport = port[1];
-		return 1;
-	}
+static __always_inline __be16 ppn_flow_theirs(const struct ppn_flow *f)
+{
+	return f->len == sizeof(f->tuple.ipv4) ? f->tuple.ipv4.sport : f->tuple.ipv6.sport;
 }
 
 #endif

@@ -265,13 +265,12 @@ static __always_inline int seat_row(struct seal *s, const struct tcphdr *tcp)
 
 static __always_inline int too_big_row(struct seal *s)
 {
+	const __be16 claim = s->view.table->claim_port;
 	struct ppn_flow flow = {};
-	__be16 ours, theirs;
 
-	if (s->view.column == PPN_COLUMN_BLIND || !ppn_flow_quoted(&s->p, &flow, &ours, &theirs))
+	if (s->view.column == PPN_COLUMN_BLIND || !ppn_flow_quoted(&s->p, &flow))
 		return PPN_REASON_ICMP;
-	if (ours != s->view.table->claim_port &&
-	    !(seat_runs(s) && theirs == s->view.table->claim_port))
+	if (ppn_flow_ours(&flow) != claim && !(seat_runs(s) && ppn_flow_theirs(&flow) == claim))
 		return PPN_REASON_ICMP;
 	if (!ppn_flow_known(s->ctx, &flow))
 		return PPN_REASON_ICMP;
