@@ -49,7 +49,8 @@ int ppn_link_address(struct ppn_link *link, uint32_t ifindex, const uint8_t addr
 int ppn_link_fleet(struct ppn_link *link, uint32_t ifindex, const uint8_t prefix[static 16]);
 int ppn_link_fleet_gone(struct ppn_link *link);
 /* accept_ra_rt_info_max_plen=0, accept_redirects=0, accept_source_route=0, and accept_ra=0 where the
- * underlay has no RA: any but slaac (PROTOCOL 6), whose accept_ra stays as it is. IPv4's `all` loses accept_redirects with the first interface. */
+ * underlay has no RA: any but slaac, whose own stays as it is (PROTOCOL 6). IPv4's `all` loses
+ * accept_redirects with the first interface. */
 int ppn_link_harden(struct ppn_link *link, uint32_t ifindex, enum ppn_underlay underlay);
 /* Addresses of a link that others could reach it by (global, then link-local), IPv4 as IPv4-mapped. */
 int ppn_link_addresses(struct ppn_link *link, uint32_t ifindex, uint8_t (*ret_addrs)[16],
