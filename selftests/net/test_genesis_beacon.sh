@@ -188,7 +188,9 @@ node_stop box ppnd
 node_reboot box
 start
 check "a reboot comes back bound" ppn wait bound --timeout 10
-check "above the block that was reserved" test "$(status '.slots[0].seq_next')" -gt "$limit"
+next=$(status '.slots[0].seq_next')
+diag "reserved up to $limit, next is $next"
+check "above the block that was reserved" test "$next" -gt "$limit"
 check "into its mesh" wait_for 20 ping_desk
 check "and obeys" admin send ping "$node" --timeout 20
 check "the ledger verifies" ppn ledger verify

@@ -176,8 +176,12 @@ static enum ppn_check parse_stored(const struct ppnd_state *state, struct stored
 	if (!view)
 		return PPN_CHECK_LONG;
 	check = ppn_credentials_take(&in, state->trust.now.pin, NULL, PPN_RIGHT_ROSTER, 0, view);
+	if (check == PPN_CHECK_OK && view->purpose != PPN_PURPOSE_ROSTER)
+		check = PPN_CHECK_FORM;
 	if (check == PPN_CHECK_OK)
 		check = ppn_object_take(&in, PPN_OBJECT_ROSTER, PPN_ROSTER_MAX, &object);
+	if (check == PPN_CHECK_OK && in.len)
+		check = PPN_CHECK_LONG;
 	if (check == PPN_CHECK_OK && !ppn_object_verify(&object, state->fleet, view->cert.sign_key))
 		check = PPN_CHECK_SIGNATURE;
 	if (check == PPN_CHECK_OK)

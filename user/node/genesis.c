@@ -244,7 +244,8 @@ int ppnd_genesis_start(struct ppnd *ppnd)
 	struct ppn_command command;
 	int err;
 
-	ppnd->genesis.folded = ppn_ledger_genesis_state(&ppnd->state.fold);
+	ppnd->genesis.folded = ppnd->state.damaged ? PPN_STATE_DAMAGED :
+						     ppn_ledger_genesis_state(&ppnd->state.fold);
 	ppnd->genesis.observe = ppnd->seal.observe;
 	if (ppnd->state.damaged) {
 		ppnd->genesis.isolated = ppn_datapath_command(ppnd->dp, &command) == 0 &&

@@ -249,7 +249,8 @@ static int open_state(struct ppnd *ppnd, const struct options *options)
 	if (err)
 		ppn_log(LOG_ERR, "%s: %s", ppnd->state_dir, ppnd->state.why);
 	else
-		ppn_log(LOG_INFO, "node %s, %s, start %u", ppnd->state.identity.label,
+		ppn_log(LOG_INFO, "node %s, %s, start %u",
+			ppnd->state.has_identity ? ppnd->state.identity.label : "without identity",
 			ppn_posture_text(ppnd->config.posture), ppnd->state.boots);
 	return err;
 }

@@ -136,6 +136,8 @@ static int open_ledger(struct ppnd_state *state)
 	state->has_ledger = !err;
 	if (err == -EBADMSG) {
 		memset(&state->fold, 0, sizeof(state->fold));
+		state->fold.damaged =
+			state->damaged; /* the pin may have been the first to say so */
 		ppnd_state_damage(state, "%s", why);
 		return 0;
 	}
