@@ -78,6 +78,7 @@ static void fill_discovery(void)
 	(void)pkt_gate(body_beacon_length, PPN_PACKET_BEACON, key, BODY_TIME + 1, body_serial);
 	(void)pkt_gate(body_gate_type, 9, key, BODY_TIME + 1, body_serial);
 	(void)pkt_gate(body_knock, PPN_PACKET_KNOCK, key, BODY_TIME + 1, body_serial);
+	(void)pkt_gate_bare(body_beacon_bare, key, BODY_TIME + 1, body_serial);
 	body_beacon_forged[47] ^= 1;
 	body_beacon_magic[0] ^= 1;
 	body_beacon_version[4] = 2;

@@ -33,59 +33,60 @@ extern const struct ppn_lease body_lease;
 enum { BODY_CLIENT4 = 40004, BODY_CLIENT6 = 40006, BODY_CLIENT_OPEN = 40008 };
 
 /* X(name, length) */
-#define BODIES(X)                           \
-	X(zeros, 600)                       \
-	X(arp_request, BODY_ARP)            \
-	X(arp_reply, BODY_ARP)              \
-	X(arp_rarp, BODY_ARP)               \
-	X(arp_token, BODY_ARP)              \
-	X(lacp, 110)                        \
-	X(slow_oam, 110)                    \
-	X(eapol, 46)                        \
-	X(nd, BODY_ND)                      \
-	X(nd_solicited, BODY_ND)            \
-	X(nd_multicast, BODY_ND)            \
-	X(nd_fleet, BODY_ND)                \
-	X(nd_link, BODY_ND_OPTION)          \
-	X(nd_nonce, BODY_ND_OPTION)         \
-	X(nd_zero, BODY_ND_OPTION)          \
-	X(nd_long, BODY_ND_OPTION)          \
-	X(nd_seventeen, BODY_ND + 17 * 8)   \
-	X(nd_sixteen, BODY_ND + 16 * 8)     \
-	X(ra, BODY_RA)                      \
-	X(rs, BODY_RS)                      \
-	X(mld_any, BODY_MLD)                \
-	X(mld_solicited, BODY_MLD)          \
-	X(mld_mdns, BODY_MLD)               \
-	X(mld2_solicited, BODY_MLD2)        \
-	X(mld2_mdns, BODY_MLD2)             \
-	X(mld2_mixed, BODY_MLD2_TWO)        \
-	X(beacon, PKT_GATE_LEN)             \
-	X(beacon_at_floor, PKT_GATE_LEN)    \
-	X(beacon_other, PKT_GATE_LEN)       \
-	X(beacon_forged, PKT_GATE_LEN)      \
-	X(beacon_magic, PKT_GATE_LEN)       \
-	X(beacon_version, PKT_GATE_LEN)     \
-	X(beacon_length, PKT_GATE_LEN)      \
-	X(gate_type, PKT_GATE_LEN)          \
-	X(knock, PKT_GATE_LEN)              \
-	X(here, PPN_HERE_LEN)               \
-	X(here_long, PPN_HERE_LEN + 1)      \
-	X(bootp_reply, PKT_BOOTP_LEN)       \
-	X(bootp_other_xid, PKT_BOOTP_LEN)   \
-	X(bootp_other_mac, PKT_BOOTP_LEN)   \
-	X(bootp_request, PKT_BOOTP_LEN)     \
-	X(bootp_no_cookie, PKT_BOOTP_LEN)   \
-	X(dhcp6_solicit, PKT_DHCP6_LEN)     \
-	X(dhcp6_reply, PKT_DHCP6_LEN)       \
-	X(dhcp6_other_xid, PKT_DHCP6_LEN)   \
-	X(dhcp6_info, PKT_DHCP6_LEN)        \
-	X(dhcp6_reconfigure, PKT_DHCP6_LEN) \
-	X(quote_claim4, BODY_QUOTE4)        \
-	X(quote_seat4, BODY_QUOTE4)         \
-	X(quote_none4, BODY_QUOTE4)         \
-	X(quote_claim6, BODY_QUOTE6)        \
-	X(quote_none6, BODY_QUOTE6)         \
+#define BODIES(X)                                    \
+	X(zeros, 600)                                \
+	X(arp_request, BODY_ARP)                     \
+	X(arp_reply, BODY_ARP)                       \
+	X(arp_rarp, BODY_ARP)                        \
+	X(arp_token, BODY_ARP)                       \
+	X(lacp, 110)                                 \
+	X(slow_oam, 110)                             \
+	X(eapol, 46)                                 \
+	X(nd, BODY_ND)                               \
+	X(nd_solicited, BODY_ND)                     \
+	X(nd_multicast, BODY_ND)                     \
+	X(nd_fleet, BODY_ND)                         \
+	X(nd_link, BODY_ND_OPTION)                   \
+	X(nd_nonce, BODY_ND_OPTION)                  \
+	X(nd_zero, BODY_ND_OPTION)                   \
+	X(nd_long, BODY_ND_OPTION)                   \
+	X(nd_seventeen, BODY_ND + 17 * 8)            \
+	X(nd_sixteen, BODY_ND + 16 * 8)              \
+	X(ra, BODY_RA)                               \
+	X(rs, BODY_RS)                               \
+	X(mld_any, BODY_MLD)                         \
+	X(mld_solicited, BODY_MLD)                   \
+	X(mld_mdns, BODY_MLD)                        \
+	X(mld2_solicited, BODY_MLD2)                 \
+	X(mld2_mdns, BODY_MLD2)                      \
+	X(mld2_mixed, BODY_MLD2_TWO)                 \
+	X(beacon, PKT_GATE_LEN)                      \
+	X(beacon_at_floor, PKT_GATE_LEN)             \
+	X(beacon_other, PKT_GATE_LEN)                \
+	X(beacon_forged, PKT_GATE_LEN)               \
+	X(beacon_magic, PKT_GATE_LEN)                \
+	X(beacon_version, PKT_GATE_LEN)              \
+	X(beacon_length, PKT_GATE_LEN)               \
+	X(beacon_bare, sizeof(struct ppn_gate_head)) \
+	X(gate_type, PKT_GATE_LEN)                   \
+	X(knock, PKT_GATE_LEN)                       \
+	X(here, PPN_HERE_LEN)                        \
+	X(here_long, PPN_HERE_LEN + 1)               \
+	X(bootp_reply, PKT_BOOTP_LEN)                \
+	X(bootp_other_xid, PKT_BOOTP_LEN)            \
+	X(bootp_other_mac, PKT_BOOTP_LEN)            \
+	X(bootp_request, PKT_BOOTP_LEN)              \
+	X(bootp_no_cookie, PKT_BOOTP_LEN)            \
+	X(dhcp6_solicit, PKT_DHCP6_LEN)              \
+	X(dhcp6_reply, PKT_DHCP6_LEN)                \
+	X(dhcp6_other_xid, PKT_DHCP6_LEN)            \
+	X(dhcp6_info, PKT_DHCP6_LEN)                 \
+	X(dhcp6_reconfigure, PKT_DHCP6_LEN)          \
+	X(quote_claim4, BODY_QUOTE4)                 \
+	X(quote_seat4, BODY_QUOTE4)                  \
+	X(quote_none4, BODY_QUOTE4)                  \
+	X(quote_claim6, BODY_QUOTE6)                 \
+	X(quote_none6, BODY_QUOTE6)                  \
 	X(quote_wg6, BODY_QUOTE6_UDP)
 
 #define X(name, len) extern uint8_t body_##name[len];

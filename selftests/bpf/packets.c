@@ -150,21 +150,33 @@ void pkt_build(const struct pkt_spec *s, struct pkt *p)
 	}
 }
 
-size_t pkt_gate(uint8_t *ret, enum ppn_packet_type type, const uint8_t *key, uint64_t time_ms,
-		const uint8_t *serial)
+static void gate_head(uint8_t *ret, enum ppn_packet_type type, uint16_t len, const uint8_t *key,
+		      uint64_t time_ms, const uint8_t *serial)
 {
 	struct ppn_gate_head *head = (void *)ret;
 
-	memset(ret, 0x5a, PKT_GATE_LEN);
+	memset(ret, 0x5a, len);
 	put32((uint8_t *)&head->magic, PPN_MAGIC);
 	head->version = 1;
 	head->type = (uint8_t)type;
-	put16((uint8_t *)&head->len, PKT_GATE_LEN);
+	put16((uint8_t *)&head->len, len);
 	memcpy(head->serial, serial, sizeof(head->serial));
 	put32((uint8_t *)&head->time, (uint32_t)(time_ms >> 32));
 	put32((uint8_t *)&head->time + 4, (uint32_t)time_ms);
 	ppn_siphash(head->tag, key, ret, PPN_GATE_SIGNED_LEN);
+}
+
+size_t pkt_gate(uint8_t *ret, enum ppn_packet_type type, const uint8_t *key, uint64_t time_ms,
+		const uint8_t *serial)
+{
+	gate_head(ret, type, PKT_GATE_LEN, key, time_ms, serial);
 	return PKT_GATE_LEN;
+}
+
+size_t pkt_gate_bare(uint8_t *ret, const uint8_t *key, uint64_t time_ms, const uint8_t *serial)
+{
+	gate_head(ret, PPN_PACKET_BEACON, sizeof(struct ppn_gate_head), key, time_ms, serial);
+	return sizeof(struct ppn_gate_head);
 }
 
 size_t pkt_here(uint8_t *ret)

@@ -58,6 +58,8 @@ enum {
 };
 size_t pkt_gate(uint8_t *ret, enum ppn_packet_type type, const uint8_t *key, uint64_t time_ms,
 		const uint8_t *serial);
+/* A head alone, and a right tag. */
+size_t pkt_gate_bare(uint8_t *ret, const uint8_t *key, uint64_t time_ms, const uint8_t *serial);
 size_t pkt_here(uint8_t *ret);
 size_t pkt_bootp(uint8_t *ret, uint8_t op, uint32_t xid, const uint8_t *mac);
 size_t pkt_dhcp6(uint8_t *ret, uint8_t type, uint32_t xid);

@@ -154,7 +154,7 @@ static void choose_pair(struct pkt_spec *s)
 #define B(name) { body_##name, sizeof(body_##name) }
 		{ 9442,
 		  HARNESS_DISCOVERY,
-		  { B(beacon), B(beacon_at_floor), B(beacon_other), B(knock), B(here),
+		  { B(beacon), B(beacon_at_floor), B(beacon_bare), B(knock), B(here),
 		    B(gate_type) } },
 		{ 67,
 		  68,

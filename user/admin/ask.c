@@ -286,11 +286,13 @@ static json_t *resolve(const char *target)
 	out = json_array();
 	for (at = list; at && n < ADDRESSES_MAX; at = at->ai_next) {
 		char ip[NI_MAXHOST], service[PORT_TEXT];
+		unsigned long number;
 
 		if (getnameinfo(at->ai_addr, at->ai_addrlen, ip, sizeof(ip), service,
-				sizeof(service), NI_NUMERICHOST | NI_NUMERICSERV) == 0) {
+				sizeof(service), NI_NUMERICHOST | NI_NUMERICSERV) == 0 &&
+		    ppn_number(service, 0, 65535, &number) == 0) {
 			json_array_append_new(out, json_pack("{s:s, s:i}", "ip", ip, "port",
-							     atoi(service)));
+							     (int)number));
 			n++;
 		}
 	}

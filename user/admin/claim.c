@@ -437,7 +437,7 @@ static int add_host(struct batch *batch, const char *text, const json_t *address
 
 	if (!ip || strlen(ip) >= sizeof(plain) || port < 0 || port > 65535)
 		return -EINVAL;
-	strcpy(plain, ip);
+	snprintf(plain, sizeof(plain), "%s", ip);
 	scope = strchr(plain, '%');
 	if (scope) {
 		*scope++ = '\0';
@@ -552,6 +552,8 @@ static int take_bundle(struct batch *batch)
 			ppn_roster_free(&first);
 		}
 	}
+	if (err == 0 && !service->store.bundle)
+		err = -ENODATA;
 	if (err < 0)
 		return err;
 	batch->bundle = malloc(service->store.bundle_len);

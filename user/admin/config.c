@@ -21,7 +21,7 @@ static int set_name(char ret_name[static IFNAMSIZ], const char *value, char ret_
 {
 	if (value[0] == '\0' || strlen(value) >= IFNAMSIZ || strchr(value, '/'))
 		return refuse(ret_why, "not an interface name", value);
-	strcpy(ret_name, value);
+	snprintf(ret_name, IFNAMSIZ, "%s", value);
 	return 0;
 }
 

@@ -154,7 +154,7 @@ static void seat_member(const struct ppn_service *service, struct ppn_member *me
 
 	member->number = store->cert.first_number;
 	member->flags = PPN_MEMBER_SEAT;
-	strcpy(member->name, store->cert.name);
+	snprintf(member->name, sizeof(member->name), "%s", store->cert.name);
 	memcpy(member->identity, store->cert.sign_key, PPN_KEY_LEN);
 	ppn_dh_public(member->wg_key, store->secret.wg);
 	memcpy(member->serial, store->cert.serial, PPN_SERIAL_LEN);

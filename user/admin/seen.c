@@ -5,6 +5,7 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -156,7 +157,7 @@ static void take_here(struct link *link, const uint8_t *packet, size_t len,
 	memset(seen, 0, sizeof(*seen));
 	memcpy(seen->identity, here.identity, sizeof(seen->identity));
 	memcpy(seen->batch, here.batch, sizeof(seen->batch));
-	strcpy(seen->link, link->name);
+	snprintf(seen->link, sizeof(seen->link), "%s", link->name);
 	seen->address = *from;
 	seen->address.sin6_port = htons(here.claim_port);
 	seen->state = here.state;
@@ -229,7 +230,7 @@ static int open_link(struct ppn_service *service, struct link *link, const char 
 	int err;
 
 	link->service = service;
-	strcpy(link->name, name);
+	snprintf(link->name, sizeof(link->name), "%s", name);
 	link->fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (link->fd < 0)
 		return -errno;

@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "admin/verbs.h"
 #include "host/cleanup.h"
 #include "host/file.h"
 
@@ -219,16 +220,19 @@ static int load_seqs(struct ppn_store *store, char ret_why[static PPN_STORE_WHY]
 	if (len && text[len - 1] != '\n') /* cut: its last number may be a smaller one */
 		return why(ret_why, -EIO, STORE_SEQS, "damaged: restore it from a backup");
 	for (line = strtok_r((char *)text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
-		char hex[2 * PPN_HASH_LEN + 1];
+		const size_t hex_len = 2 * PPN_HASH_LEN;
 		uint8_t claim[PPN_HASH_LEN];
-		uint32_t seq;
+		unsigned long seq;
 
-		if (sscanf(line, "%64s %" SCNu32, hex, &seq) != 2 ||
-		    ppn_unhex(claim, sizeof(claim), hex) < 0)
+		if (strlen(line) <= hex_len || line[hex_len] != ' ')
+			return why(ret_why, -EIO, STORE_SEQS, "damaged: restore it from a backup");
+		line[hex_len] = '\0';
+		if (ppn_unhex(claim, sizeof(claim), line) < 0 ||
+		    ppn_number(line + hex_len + 1, 0, PPN_SEQ_MAX, &seq) < 0)
 			return why(ret_why, -EIO, STORE_SEQS, "damaged: restore it from a backup");
 		for (size_t i = 0; i < store->n_pairs; i++)
 			if (ppn_equal(store->pairs[i].claim, claim, sizeof(claim)))
-				store->pairs[i].seq = store->pairs[i].seq_reserved = seq;
+				store->pairs[i].seq = store->pairs[i].seq_reserved = (uint32_t)seq;
 	}
 	return 0;
 }

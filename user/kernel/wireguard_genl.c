@@ -84,7 +84,7 @@ static int take_peer(struct ppn_wg_device *device, struct nlattr *nest)
 	if (err)
 		return err;
 	if (attr[WGPEER_A_PRESHARED_KEY] &&
-	    memcmp(nla_data(attr[WGPEER_A_PRESHARED_KEY]), no_psk, sizeof(no_psk)))
+	    memcmp(nla_data(attr[WGPEER_A_PRESHARED_KEY]), no_psk, sizeof(no_psk)) != 0)
 		peer->foreign = true;
 	if (attr[WGPEER_A_ENDPOINT])
 		take_endpoint(peer, attr[WGPEER_A_ENDPOINT]);

@@ -200,7 +200,7 @@ static int take_line(struct ppn_wg_text *t)
 		return refusal(value);
 	}
 	for (size_t i = 0; t->device && i < sizeof(keys) / sizeof(keys[0]); i++) {
-		if (strcmp(t->line, keys[i].key))
+		if (strcmp(t->line, keys[i].key) != 0)
 			continue;
 		return keys[i].of_peer && !t->peer ? -EPROTO : keys[i].take(t, value);
 	}
