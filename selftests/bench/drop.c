@@ -231,8 +231,8 @@ int main(int argc, char **argv)
 	}
 	contest.from = (int)if_nametoindex(argv[1]);
 	contest.to = (int)if_nametoindex(argv[2]);
-	contest.rounds = atoi(argv[3]);
-	contest.packets = (unsigned int)atoi(argv[4]);
+	contest.rounds = (int)strtol(argv[3], NULL, 10); /* 0 and nonsense: out of range */
+	contest.packets = (unsigned int)strtoul(argv[4], NULL, 10);
 	if (!contest.from || !contest.to || contest.rounds < 1 || contest.rounds > ROUNDS_MAX ||
 	    !contest.packets) {
 		fputs("drop: no such devices, or figures out of range\n", stderr);

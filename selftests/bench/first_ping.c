@@ -48,7 +48,7 @@ int main(int argc, char **argv)
 		fputs("usage: first_ping ADDRESS TIMEOUT_MS\n", stderr);
 		return 2;
 	}
-	end = realtime_ns() + atoll(argv[2]) * 1000000;
+	end = realtime_ns() + strtoll(argv[2], NULL, 10) * 1000000;
 	readable.fd = socket(AF_INET6, SOCK_RAW, IPPROTO_ICMPV6);
 	if (readable.fd < 0) {
 		perror("first_ping: socket");

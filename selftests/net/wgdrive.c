@@ -316,7 +316,7 @@ static int link_harden(struct ppn_link *link, char **args)
 	static const char *const names[] = { "link-local", "static", "dhcp", "slaac" };
 	unsigned int underlay = 0;
 
-	while (underlay < 4 && strcmp(args[1], names[underlay]))
+	while (underlay < 4 && strcmp(args[1], names[underlay]) != 0)
 		underlay++;
 	return ppn_link_harden(link, arg_link(args[0]), (enum ppn_underlay)underlay);
 }
@@ -376,7 +376,7 @@ static int do_link(char **args, int n)
 	int err;
 
 	for (size_t i = 0; n > 0 && i < sizeof(link_verbs) / sizeof(link_verbs[0]); i++) {
-		if (strcmp(args[0], link_verbs[i].verb) || n - 1 != link_verbs[i].n_args)
+		if (strcmp(args[0], link_verbs[i].verb) != 0 || n - 1 != link_verbs[i].n_args)
 			continue;
 		err = ppn_link_open(&link);
 		if (!err)

@@ -552,10 +552,10 @@ static int take_bundle(struct batch *batch)
 			ppn_roster_free(&first);
 		}
 	}
-	if (err == 0 && !service->store.bundle)
-		err = -ENODATA;
 	if (err < 0)
 		return err;
+	if (!service->store.bundle)
+		return -ENODATA;
 	batch->bundle = malloc(service->store.bundle_len);
 	if (!batch->bundle)
 		return -ENOMEM;
