@@ -8,6 +8,6 @@
 #define DECLARE_LIBBPF_OPTS LIBBPF_OPTS
 #define json_array_foreach(array, index, value) \
 	for (index = 0; (value = json_array_get(array, index)); index++)
-#define json_object_foreach(object, key, value) \
+#define json_object_foreach(object, key, value)                    \
 	for (key = json_object_iter_key(json_object_iter(object)); \
 	     key && (value = json_object_get(object, key)); key = next_key(object, key))

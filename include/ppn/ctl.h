@@ -32,8 +32,8 @@ enum ppn_exit {
 };
 
 /* What holds an interface, weakest first. 0 is nothing. */
-#define PPN_HOLDS(X)        \
-	X(NONE, "none")     \
+#define PPN_HOLDS(X)          \
+	X(NONE, "none")       \
 	X(GENERIC, "generic") \
 	X(NATIVE, "native")
 
@@ -50,24 +50,24 @@ enum ppn_seal_mode {
 };
 
 /* Verbs of ppnd: X(ENUM, "verb", uid 0 only). Arguments and results stand in user/node/README.md. */
-#define PPN_CTL_VERBS(X)          \
-	X(STATUS, "status", 0)    \
-	X(PEERS, "peers", 0)      \
-	X(WAIT, "wait", 0)        \
-	X(SEAL, "seal", 1)        \
-	X(UNSEAL, "unseal", 1)    \
-	X(SEAT, "seat", 1)        \
-	X(LEDGER, "ledger", 0)    \
+#define PPN_CTL_VERBS(X)       \
+	X(STATUS, "status", 0) \
+	X(PEERS, "peers", 0)   \
+	X(WAIT, "wait", 0)     \
+	X(SEAL, "seal", 1)     \
+	X(UNSEAL, "unseal", 1) \
+	X(SEAT, "seat", 1)     \
+	X(LEDGER, "ledger", 0) \
 	X(VERSION, "version", 0)
 
 /* Verbs of the ppn-admin service, all uid 0 or the service's own uid. */
-#define PPN_CTL_ADMIN_VERBS(X)   \
-	X(UNLOCK, "unlock")      \
-	X(STATUS, "status")      \
-	X(NODES, "nodes")        \
-	X(CLAIM, "claim")        \
-	X(SEND, "send")          \
-	X(ROSTER, "roster")      \
+#define PPN_CTL_ADMIN_VERBS(X) \
+	X(UNLOCK, "unlock")    \
+	X(STATUS, "status")    \
+	X(NODES, "nodes")      \
+	X(CLAIM, "claim")      \
+	X(SEND, "send")        \
+	X(ROSTER, "roster")    \
 	X(INVITED, "invited")
 
 #endif

@@ -40,7 +40,7 @@ enum ppn_map_size {
 	PPN_MAP_LEASES = 256,
 	PPN_MAP_RATES = 16384,
 	PPN_MAP_PACKETS = 256 * 1024, /* bytes */
-	PPN_MAP_FRAMES = 64 * 1024,   /* bytes */
+	PPN_MAP_FRAMES = 64 * 1024, /* bytes */
 };
 
 /* Column of DESIGN 6's tables. 0 is the closed one. Isolation is not here: `command` has it. */
@@ -53,9 +53,11 @@ enum ppn_column {
 
 enum ppn_policy_flag {
 	PPN_POLICY_OBSERVE = 1 << 0, /* count every reason, pass everything */
-	PPN_POLICY_SEAT = 1 << 1,    /* a seat runs here: here in; beacon, knock, claim connections out */
-	PPN_POLICY_CLAIM = 1 << 2,   /* the claim port is open to strangers (holding, stealth = no) */
-	PPN_POLICY_PORTS = 1 << 3,   /* open_ports has rows of this generation: ppn_datapath_policy() says so */
+	PPN_POLICY_SEAT =
+		1 << 1, /* a seat runs here: here in; beacon, knock, claim connections out */
+	PPN_POLICY_CLAIM = 1 << 2, /* the claim port is open to strangers (holding, stealth = no) */
+	PPN_POLICY_PORTS =
+		1 << 3, /* open_ports has rows of this generation: ppn_datapath_policy() says so */
 };
 
 /*
@@ -113,7 +115,7 @@ struct ppn_port_rule {
 PPN_SIZE(struct ppn_port_rule, 264);
 
 enum ppn_iface_flag {
-	PPN_IFACE_LACP = 1 << 0,  /* a bond's member */
+	PPN_IFACE_LACP = 1 << 0, /* a bond's member */
 	PPN_IFACE_EAPOL = 1 << 1, /* dot1x = yes */
 };
 
@@ -207,9 +209,10 @@ PPN_SIZE(struct ppn_command, 104);
 
 /* frames: a frame with a good tag that was admitted, acted, or lies above the reserved end. */
 enum ppn_frame_event_kind {
-	PPN_FRAME_ACTED = 1,	/* isolate, release: the kernel has acted; ppnd writes the ledger */
+	PPN_FRAME_ACTED = 1, /* isolate, release: the kernel has acted; ppnd writes the ledger */
 	PPN_FRAME_ADMITTED = 2, /* ppnd acts */
-	PPN_FRAME_ABOVE = 3,	/* above `reserved`: nothing happened; ppnd reserves, then admits or acts */
+	PPN_FRAME_ABOVE =
+		3, /* above `reserved`: nothing happened; ppnd reserves, then admits or acts */
 };
 
 struct ppn_frame_event {

@@ -32,15 +32,15 @@
 
 enum ppn_port {
 	PPN_PORT_DISCOVERY = 9442, /* UDP, external: beacon, here, knock [3] */
-	PPN_PORT_CLAIM = 9443,	   /* TCP, external and, for seats, on ppn0 [4] */
-	PPN_PORT_MEMBERS = 9444,   /* TCP, ppn0: roster between members [6] */
+	PPN_PORT_CLAIM = 9443, /* TCP, external and, for seats, on ppn0 [4] */
+	PPN_PORT_MEMBERS = 9444, /* TCP, ppn0: roster between members [6] */
 	PPN_PORT_WIREGUARD = 51820,
-	PPN_PORT_FRAME = 8090,	   /* UDP, ppn0: command frames [5] */
+	PPN_PORT_FRAME = 8090, /* UDP, ppn0: command frames [5] */
 	PPN_PORT_TELEMETRY = 8091, /* UDP, ppn0 [5] */
 };
 
 enum ppn_size {
-	PPN_KEY_LEN = 32,  /* Ed25519 and X25519 public keys, X25519 secrets, seeds */
+	PPN_KEY_LEN = 32, /* Ed25519 and X25519 public keys, X25519 secrets, seeds */
 	PPN_HASH_LEN = 32, /* BLAKE2b-256 and SHA-256 */
 	PPN_SIG_LEN = 64,
 	PPN_SIP_KEY_LEN = 16,
@@ -56,32 +56,32 @@ enum ppn_size {
 };
 
 enum ppn_limit {
-	PPN_ROOTS_MAX = 4,		      /* keys of one root document [1] */
-	PPN_CHAIN_MAX = 64,		      /* root documents of one chain [1] */
-	PPN_CRL_REVOKED_MAX = 256,	      /* serials of one revocation list [4] */
-	PPN_CRL_SET_MAX = PPN_ROOTS_MAX,      /* lists of one number kept at once, one a root [1] */
-	PPN_SEATS_MAX = 4,		      /* command slots of a node [5] */
-	PPN_MEMBERS_MAX = 16384,	      /* members of one roster */
-	PPN_ENDPOINTS_MAX = 4,		      /* endpoints of one member */
-	PPN_ROLES_LEN_MAX = 127,	      /* comma-separated role words of one member */
-	PPN_POLICY_RULES_MAX = 256,	      /* rows of each policy section */
-	PPN_REVOKED_MAX = 16384,	      /* revoked identities of one roster */
-	PPN_EPOCH_STEP_MAX = 1 << 16,	      /* [6] */
-	PPN_ROSTER_MAX = 16 * 1024 * 1024,    /* bytes of one roster bundle [4] */
-	PPN_MESSAGE_MAX = 4096,		      /* bytes of a Noise message but message 2 [4] */
-	PPN_MESSAGE2_MAX = 65535,	      /* bytes of message 2 [4] */
+	PPN_ROOTS_MAX = 4, /* keys of one root document [1] */
+	PPN_CHAIN_MAX = 64, /* root documents of one chain [1] */
+	PPN_CRL_REVOKED_MAX = 256, /* serials of one revocation list [4] */
+	PPN_CRL_SET_MAX = PPN_ROOTS_MAX, /* lists of one number kept at once, one a root [1] */
+	PPN_SEATS_MAX = 4, /* command slots of a node [5] */
+	PPN_MEMBERS_MAX = 16384, /* members of one roster */
+	PPN_ENDPOINTS_MAX = 4, /* endpoints of one member */
+	PPN_ROLES_LEN_MAX = 127, /* comma-separated role words of one member */
+	PPN_POLICY_RULES_MAX = 256, /* rows of each policy section */
+	PPN_REVOKED_MAX = 16384, /* revoked identities of one roster */
+	PPN_EPOCH_STEP_MAX = 1 << 16, /* [6] */
+	PPN_ROSTER_MAX = 16 * 1024 * 1024, /* bytes of one roster bundle [4] */
+	PPN_MESSAGE_MAX = 4096, /* bytes of a Noise message but message 2 [4] */
+	PPN_MESSAGE2_MAX = 65535, /* bytes of message 2 [4] */
 	PPN_ROSTER_CHUNK = PPN_MESSAGE_MAX - 16, /* roster bytes in one transport message */
-	PPN_LEDGER_PAYLOAD_MAX = 4096,	      /* payload bytes of one ledger entry */
-	PPN_NUMBER_MAX = (1 << 24) - 2,	      /* node numbers are 1 .. this; 0 is invalid [5] */
-	PPN_SEQ_MAX = (1 << 24) - 1,	      /* frame sequence numbers are 1 .. this */
-	PPN_SEQ_BLOCK = 256,		      /* numbers reserved on disk at a time [5] */
-	PPN_WINDOW = 64,		      /* replay window [5] */
-	PPN_CLAIM_CONNS_MAX = 64,	      /* [4] */
-	PPN_CLAIM_CONNS_SOURCE = 4,	      /* a source: /32, or /64 for IPv6 [4] */
-	PPN_CLAIM_HANDSHAKE_MS = 5000,	      /* [4] */
-	PPN_BEACON_PERIOD_MS = 2000,	      /* [3] */
-	PPN_HERE_DELAY_MS = 500,	      /* at most, at random [3] */
-	PPN_UNVERIFIED_MAX = 1024,	      /* unverified nodes an authority keeps [3] */
+	PPN_LEDGER_PAYLOAD_MAX = 4096, /* payload bytes of one ledger entry */
+	PPN_NUMBER_MAX = (1 << 24) - 2, /* node numbers are 1 .. this; 0 is invalid [5] */
+	PPN_SEQ_MAX = (1 << 24) - 1, /* frame sequence numbers are 1 .. this */
+	PPN_SEQ_BLOCK = 256, /* numbers reserved on disk at a time [5] */
+	PPN_WINDOW = 64, /* replay window [5] */
+	PPN_CLAIM_CONNS_MAX = 64, /* [4] */
+	PPN_CLAIM_CONNS_SOURCE = 4, /* a source: /32, or /64 for IPv6 [4] */
+	PPN_CLAIM_HANDSHAKE_MS = 5000, /* [4] */
+	PPN_BEACON_PERIOD_MS = 2000, /* [3] */
+	PPN_HERE_DELAY_MS = 500, /* at most, at random [3] */
+	PPN_UNVERIFIED_MAX = 1024, /* unverified nodes an authority keeps [3] */
 };
 
 /* Posture of a machine. 0 is not a posture. */
@@ -302,7 +302,8 @@ struct ppn_here_body {
 	__u8 proof[PPN_HASH_LEN]; /* HMAC-SHA256(enrolment key, "ppn enrol 1" | identity | nonce) */
 } __attribute__((packed));
 PPN_SIZE(struct ppn_here_body, 116);
-PPN_STATIC_ASSERT(sizeof(struct ppn_here_body) + PPN_SIG_LEN <= PPN_HERE_PLAIN, "here fits its box");
+PPN_STATIC_ASSERT(sizeof(struct ppn_here_body) + PPN_SIG_LEN <= PPN_HERE_PLAIN,
+		  "here fits its box");
 
 /* ---- claim channel, TCP 9443 [4] ------------------------------------------------------------- */
 
@@ -411,9 +412,9 @@ PPN_SIZE(struct ppn_accept_body, 112);
 enum ppn_answer_code {
 	PPN_ANSWER_NONE = 0,
 	PPN_ANSWER_OK = 1,
-	PPN_ANSWER_REFUSED = 2,	 /* by a rule: retrying the same changes nothing */
-	PPN_ANSWER_FAILED = 3,	 /* on the node's side (disk, kernel): try again */
-	PPN_ANSWER_ALREADY = 4,	 /* purpose roster: the node holds this version or a greater one */
+	PPN_ANSWER_REFUSED = 2, /* by a rule: retrying the same changes nothing */
+	PPN_ANSWER_FAILED = 3, /* on the node's side (disk, kernel): try again */
+	PPN_ANSWER_ALREADY = 4, /* purpose roster: the node holds this version or a greater one */
 };
 #define PPN_ANSWER_TEXT_MAX 256
 
@@ -545,14 +546,14 @@ PPN_SIZE(struct ppn_roster_policy, 8);
 /* ---- command frame and telemetry, on ppn0 [5] ------------------------------------------------- */
 
 /* X(ENUM, number, text, state-changing) */
-#define PPN_OPS(X)                     \
-	X(PING, 1, "ping", 0)          \
-	X(ISOLATE, 2, "isolate", 1)    \
-	X(RELEASE, 3, "release", 1)    \
-	X(REPORT, 4, "report", 0)      \
-	X(LOCATE, 5, "locate", 0)      \
-	X(ROTATE, 6, "rotate", 1)      \
-	X(RESYNC, 7, "resync", 1)      \
+#define PPN_OPS(X)                  \
+	X(PING, 1, "ping", 0)       \
+	X(ISOLATE, 2, "isolate", 1) \
+	X(RELEASE, 3, "release", 1) \
+	X(REPORT, 4, "report", 0)   \
+	X(LOCATE, 5, "locate", 0)   \
+	X(ROTATE, 6, "rotate", 1)   \
+	X(RESYNC, 7, "resync", 1)   \
 	X(REBOOT, 8, "reboot", 1)
 
 enum ppn_op {
@@ -580,7 +581,7 @@ PPN_OFFSET(struct ppn_frame, tag, 8);
 enum ppn_result_code {
 	PPN_RESULT_NONE = 0,
 	PPN_RESULT_ACTED_KERNEL = 1,
-	PPN_RESULT_ACTED = 2,	    /* by ppnd */
+	PPN_RESULT_ACTED = 2, /* by ppnd */
 	PPN_RESULT_FAILED = 3,
 	PPN_RESULT_UNSUPPORTED = 4, /* this ppnd knows the op's number and does not act on it */
 	_PPN_RESULT_MAX,
@@ -595,9 +596,9 @@ struct ppn_result {
 PPN_SIZE(struct ppn_result, 8);
 
 enum ppn_telemetry_flag {
-	PPN_TELEMETRY_OBSERVE = 1 << 0,		 /* the seal counts and drops nothing */
+	PPN_TELEMETRY_OBSERVE = 1 << 0, /* the seal counts and drops nothing */
 	PPN_TELEMETRY_WG_USERSPACE = 1 << 1,
-	PPN_TELEMETRY_SEAL_DEGRADED = 1 << 2,	 /* some interface is not held by XDP */
+	PPN_TELEMETRY_SEAL_DEGRADED = 1 << 2, /* some interface is not held by XDP */
 };
 
 struct ppn_telemetry {
@@ -653,21 +654,21 @@ struct ppn_entry_body {
 PPN_SIZE(struct ppn_entry_body, 60);
 
 /* X(ENUM, number, text). Below 64: a node's ledger; from 64: an authority's. */
-#define PPN_ENTRIES(X)                   \
-	X(GENESIS, 1, "genesis")         \
-	X(HOLDING, 2, "holding")         \
-	X(BOUND, 3, "bound")             \
-	X(ROSTER, 4, "roster")           \
-	X(ISOLATED, 5, "isolated")       \
-	X(RELEASED, 6, "released")       \
-	X(COMMAND, 7, "command")         \
-	X(SEAL, 8, "seal")               \
-	X(SEAT, 9, "seat")               \
-	X(DISCHARGED, 10, "discharged")  \
-	X(FLEET, 64, "fleet")            \
-	X(INVITED, 65, "invited")        \
-	X(CLAIMED, 66, "claimed")        \
-	X(SIGNED, 67, "signed roster")   \
+#define PPN_ENTRIES(X)                  \
+	X(GENESIS, 1, "genesis")        \
+	X(HOLDING, 2, "holding")        \
+	X(BOUND, 3, "bound")            \
+	X(ROSTER, 4, "roster")          \
+	X(ISOLATED, 5, "isolated")      \
+	X(RELEASED, 6, "released")      \
+	X(COMMAND, 7, "command")        \
+	X(SEAL, 8, "seal")              \
+	X(SEAT, 9, "seat")              \
+	X(DISCHARGED, 10, "discharged") \
+	X(FLEET, 64, "fleet")           \
+	X(INVITED, 65, "invited")       \
+	X(CLAIMED, 66, "claimed")       \
+	X(SIGNED, 67, "signed roster")  \
 	X(SENT, 68, "sent")
 
 enum ppn_entry_type {

@@ -128,7 +128,8 @@ void ppn_sha256(uint8_t ret_hash[static 32], const void *data, size_t len)
 	crypto_hash_sha256(ret_hash, data, len);
 }
 
-void ppn_sha256_2(uint8_t ret_hash[static 32], const void *a, size_t a_len, const void *b, size_t b_len)
+void ppn_sha256_2(uint8_t ret_hash[static 32], const void *a, size_t a_len, const void *b,
+		  size_t b_len)
 {
 	crypto_hash_sha256_state st;
 
@@ -149,8 +150,8 @@ void ppn_hmac_sha256(uint8_t ret_mac[static 32], const void *key, size_t key_len
 	ppn_wipe(&st, sizeof(st));
 }
 
-void ppn_hkdf_extract(uint8_t ret_prk[static 32], const void *salt, size_t salt_len, const void *ikm,
-		      size_t ikm_len)
+void ppn_hkdf_extract(uint8_t ret_prk[static 32], const void *salt, size_t salt_len,
+		      const void *ikm, size_t ikm_len)
 {
 	ppn_hmac_sha256(ret_prk, salt, salt_len, ikm, ikm_len);
 }
@@ -213,7 +214,8 @@ int ppn_aead_open(uint8_t *ret_out, const uint8_t key[static 32], uint64_t n, co
 	return 0;
 }
 
-void ppn_box_seal(uint8_t *ret_out, const void *in, size_t len, const uint8_t key[static PPN_KEY_LEN])
+void ppn_box_seal(uint8_t *ret_out, const void *in, size_t len,
+		  const uint8_t key[static PPN_KEY_LEN])
 {
 	crypto_box_seal(ret_out, in, len, key);
 }
@@ -248,10 +250,11 @@ int ppn_kdf_passphrase(uint8_t ret_key[static 32], const char *pass, size_t pass
 {
 	bool fast = cost == PPN_KDF_FAST;
 
-	if (crypto_pwhash(ret_key, 32, pass, pass_len, salt,
-			  fast ? crypto_pwhash_OPSLIMIT_INTERACTIVE : crypto_pwhash_OPSLIMIT_MODERATE,
-			  fast ? crypto_pwhash_MEMLIMIT_INTERACTIVE : crypto_pwhash_MEMLIMIT_MODERATE,
-			  crypto_pwhash_ALG_ARGON2ID13) < 0)
+	if (crypto_pwhash(
+		    ret_key, 32, pass, pass_len, salt,
+		    fast ? crypto_pwhash_OPSLIMIT_INTERACTIVE : crypto_pwhash_OPSLIMIT_MODERATE,
+		    fast ? crypto_pwhash_MEMLIMIT_INTERACTIVE : crypto_pwhash_MEMLIMIT_MODERATE,
+		    crypto_pwhash_ALG_ARGON2ID13) < 0)
 		return -ENOMEM;
 	return 0;
 }

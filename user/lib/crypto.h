@@ -44,8 +44,8 @@ void ppn_hash(uint8_t ret_hash[static PPN_HASH_LEN], const void *data, size_t le
 
 /* Ed25519, RFC 8032. A secret is kept as its seed (32). */
 void ppn_sign_public(uint8_t ret_key[static PPN_KEY_LEN], const uint8_t seed[static 32]);
-void ppn_sign(uint8_t ret_sig[static PPN_SIG_LEN], const uint8_t seed[static 32],
-	      const void *data, size_t len);
+void ppn_sign(uint8_t ret_sig[static PPN_SIG_LEN], const uint8_t seed[static 32], const void *data,
+	      size_t len);
 bool ppn_verify(const uint8_t sig[static PPN_SIG_LEN], const uint8_t key[static PPN_KEY_LEN],
 		const void *data, size_t len);
 
@@ -60,8 +60,8 @@ void ppn_sha256_2(uint8_t ret_hash[static 32], const void *a, size_t a_len, cons
 		  size_t b_len);
 void ppn_hmac_sha256(uint8_t ret_mac[static 32], const void *key, size_t key_len, const void *data,
 		     size_t len);
-void ppn_hkdf_extract(uint8_t ret_prk[static 32], const void *salt, size_t salt_len, const void *ikm,
-		      size_t ikm_len);
+void ppn_hkdf_extract(uint8_t ret_prk[static 32], const void *salt, size_t salt_len,
+		      const void *ikm, size_t ikm_len);
 void ppn_hkdf_expand(void *ret_okm, size_t okm_len, const uint8_t prk[static 32], const void *info,
 		     size_t info_len);
 
@@ -77,7 +77,8 @@ int ppn_aead_open(uint8_t *ret_out, const uint8_t key[static 32], uint64_t n, co
 		  size_t ad_len, const void *in, size_t in_len);
 
 /* crypto_box_seal: to an X25519 key, from nobody. Out has len + PPN_SEAL_OVERHEAD. */
-void ppn_box_seal(uint8_t *ret_out, const void *in, size_t len, const uint8_t key[static PPN_KEY_LEN]);
+void ppn_box_seal(uint8_t *ret_out, const void *in, size_t len,
+		  const uint8_t key[static PPN_KEY_LEN]);
 int ppn_box_open(uint8_t *ret_out, const void *in, size_t in_len, const uint8_t secret[static 32]);
 
 /* Secrets at rest: XSalsa20-Poly1305 (crypto_secretbox) with a random nonce before it.
@@ -88,7 +89,10 @@ int ppn_secret_open(uint8_t *ret_out, const void *in, size_t in_len, const uint8
 
 /* Argon2id 1.3 (RFC 9106) at libsodium's "moderate" cost unless PPN_KDF_FAST. -ENOMEM: no memory for it. */
 #define PPN_KDF_SALT_LEN 16
-enum ppn_kdf_cost { PPN_KDF_MODERATE = 0, PPN_KDF_FAST = 1 /* interactive; written in the key file */ };
+enum ppn_kdf_cost {
+	PPN_KDF_MODERATE = 0,
+	PPN_KDF_FAST = 1 /* interactive; written in the key file */
+};
 int ppn_kdf_passphrase(uint8_t ret_key[static 32], const char *pass, size_t pass_len,
 		       const uint8_t salt[static PPN_KDF_SALT_LEN], enum ppn_kdf_cost cost);
 
