@@ -45,11 +45,11 @@ ended() {
 
 # ---- first boot, no beacon ------------------------------------------------------------------
 
-capture_start stranger eth0 first
-config 1
+config 2
 start
 check "a first boot scans" ppn wait scanning --timeout 10
 check "the interface is sealed before that" sealed
+capture_start stranger eth0 first
 check "without a beacon it becomes a network of one" ppn wait holding --timeout 10
 is "it says what holds the interface" "$(status '.seal.interfaces[0] | .name + " " + .hold')" "eth0 native"
 is "ppn0 is up under its own address" \
