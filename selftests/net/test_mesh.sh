@@ -275,6 +275,7 @@ fi
 start bravo
 check "started again: bound" wait_state bravo bound
 check "it adopted the peers as they were" kept bravo
+wait_for 10 grep -q icmp_seq=6 "$(node_log alpha across)"
 node_stop alpha across INT
 check "a ping across kill and start lost nothing" lost alpha across
 is "one WireGuard, the one of before" "$(userspace_pid bravo)" "$device"
