@@ -103,6 +103,18 @@ check_clang() {
 	make -s -j "$jobs" O="$PPN_BUILD/check/clang" CC=clang all >/dev/null
 }
 
+# What is installed names no placeholder and goes again without a trace.
+check_install() {
+	local root left
+	root=$(mktemp -d)
+	make -s O="$PPN_BUILD" DESTDIR="$root" install >/dev/null
+	left=$(grep -rnoE '@[A-Za-z_]+@' "$root/usr/local/lib" "$root/usr/local/share" | sed "s#^$root##")
+	make -s O="$PPN_BUILD" DESTDIR="$root" uninstall >/dev/null
+	left+=$(find "$root" -type f)
+	rm -rf "$root"
+	none "$left"
+}
+
 # Twice: the include guard is tried too.
 compile_header() {
 	local header=$1 flags=() language
@@ -201,7 +213,7 @@ check_pure() {
 
 # ---- all ----------------------------------------------------------------------------------
 
-CHECKS="format shellcheck spdx no-or-true rooms arrows gcc pure headers clang cppcheck clang-tidy"
+CHECKS="format shellcheck spdx no-or-true rooms arrows gcc install pure headers clang cppcheck clang-tidy"
 
 main() {
 	local check number=0 failed=0 began

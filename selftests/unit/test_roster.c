@@ -349,9 +349,9 @@ static void too_many_rows(void **state)
 	(void)state;
 	roster_make(&roster);
 	secret_of(seed, "seat");
-	for (uint16_t n = PPN_POLICY_RULES_MAX; n <= PPN_POLICY_RULES_MAX + 1; n++) {
+	for (int n = PPN_POLICY_RULES_MAX; n <= PPN_POLICY_RULES_MAX + 1; n++) {
 		roster.flows = realloc(roster.flows, n * sizeof(*roster.flows));
-		for (uint16_t i = 1; i < n; i++)
+		for (int i = 1; i < n; i++)
 			roster.flows[i] = roster.flows[0];
 		roster.n_flows = n;
 		room = ppn_roster_room(&roster);
