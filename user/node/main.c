@@ -299,7 +299,7 @@ static void stop(struct ppnd *ppnd)
 	ppnd_telemetry_stop(ppnd);
 	ppnd_genesis_stop(ppnd);
 	ppnd_mesh_stop(ppnd);
-	ppnd_seal_stop(ppnd);
+	ppnd_policy_stop(ppnd);
 	ppnd_slots_stop(ppnd);
 	if (ppnd->ring)
 		event_free(ppnd->ring);

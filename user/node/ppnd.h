@@ -123,20 +123,26 @@ void ppnd_genesis_init(struct ppnd *ppnd);
 int ppnd_genesis_start(struct ppnd *ppnd);
 void ppnd_genesis_stop(struct ppnd *ppnd);
 
-/* seal.c: external interfaces and the policy map. */
+/* seal.c: external interfaces. */
 int ppnd_seal_start(struct ppnd *ppnd); /* before everything else: every external interface */
 int ppnd_seal_scan(struct ppnd *ppnd); /* again: those that came, went or were renamed */
+/* Which interfaces are external, by the configuration and the kernel. */
+int ppnd_seal_external(struct ppnd *ppnd, uint32_t ret_ifindex[static PPND_INTERFACES_MAX],
+		       size_t *ret_n);
+int ppnd_seal_off(struct ppnd *ppnd, char ret_why[static PPN_WHY_LEN]);
+/* Weakest hold over the external interfaces; NONE when there is none. */
+enum ppn_hold ppnd_seal_weakest(const struct ppnd *ppnd);
+
+/* policy.c: the policy map, whatever the interfaces. */
+int ppnd_policy_start(struct ppnd *ppnd); /* observe or enforce; by seal.c, before any program */
 int ppnd_seal_column(struct ppnd *ppnd,
 		     enum ppn_state state); /* policy and open ports of a state */
 int ppnd_seal_observe(struct ppnd *ppnd, bool observe,
 		      uint32_t uid); /* ledger entry, then policy */
 int ppnd_seal_seat(struct ppnd *ppnd, bool on, unsigned int for_s);
-int ppnd_seal_off(struct ppnd *ppnd, char ret_why[static PPN_WHY_LEN]);
-void ppnd_seal_stop(struct ppnd *ppnd);
 /* By configuration, by the operator, or by the roster's policy. */
 bool ppnd_seal_observes(const struct ppnd *ppnd);
-/* Weakest hold over the external interfaces; NONE when there is none. */
-enum ppn_hold ppnd_seal_weakest(const struct ppnd *ppnd);
+void ppnd_policy_stop(struct ppnd *ppnd);
 
 /* session.c: an established inbound TCP session that sealing would cut: its words, or -ENOENT. */
 int ppnd_session_find(struct ppn_link *link, const uint32_t *ifindex, size_t n,

@@ -1,19 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* External interfaces and the policy map: what the column of a state means for this node. */
-#include <arpa/inet.h>
-#include <endian.h>
+/* External interfaces: each held, found again after a change, and let go. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "host/log.h"
 #include "node/ppnd.h"
-
-enum { PORTS_MAX = PPND_RESCUE_MAX + PPN_POLICY_RULES_MAX };
-
-#define UID_PPND UINT32_MAX
-
-/* ---- interfaces ---- */
 
 static struct ppnd_interface *find_interface(struct ppnd *ppnd, uint32_t ifindex)
 {
@@ -23,8 +15,8 @@ static struct ppnd_interface *find_interface(struct ppnd *ppnd, uint32_t ifindex
 	return NULL;
 }
 
-static int list_external(struct ppnd *ppnd, uint32_t ret_ifindex[static PPND_INTERFACES_MAX],
-			 size_t *ret_n)
+int ppnd_seal_external(struct ppnd *ppnd, uint32_t ret_ifindex[static PPND_INTERFACES_MAX],
+		       size_t *ret_n)
 {
 	const char *names[PPND_EXTERNAL_MAX];
 
@@ -118,7 +110,7 @@ int ppnd_seal_scan(struct ppnd *ppnd)
 {
 	uint32_t ifindex[PPND_INTERFACES_MAX];
 	size_t n = 0;
-	int err = list_external(ppnd, ifindex, &n);
+	int err = ppnd_seal_external(ppnd, ifindex, &n);
 
 	if (err)
 		return ppn_log_errno(LOG_ERR, err, "listing the external interfaces");
@@ -144,212 +136,11 @@ enum ppn_hold ppnd_seal_weakest(const struct ppnd *ppnd)
 	return weakest;
 }
 
-/* ---- observe or enforce ---- */
-
-/* Whoever installs this over SSH must not be cut off by its first start. */
-static bool session_at_first_start(struct ppnd *ppnd)
-{
-	uint32_t ifindex[PPND_INTERFACES_MAX];
-	char who[PPN_WHY_LEN];
-	size_t n = 0;
-
-	if (!ppnd->state.first_boot || !ppnd->fresh || list_external(ppnd, ifindex, &n))
-		return false;
-	if (ppnd_session_find(ppnd->link, ifindex, n, who))
-		return false;
-	ppn_log(LOG_WARNING, "observing, not sealing: there is %s; `ppn seal --yes` seals", who);
-	return true;
-}
-
-static bool observing_now(struct ppnd *ppnd)
-{
-	uint64_t word;
-	struct ppn_policy_table table;
-
-	return ppn_datapath_policy_now(ppnd->dp, &word, &table) == 0 &&
-	       (PPN_POLICY_FLAGS(word) & PPN_POLICY_OBSERVE);
-}
-
-static int record(struct ppnd *ppnd, bool observe, uint32_t uid)
-{
-	struct ppn_entry_seal entry = {
-		.mode = observe ? PPN_SEAL_OBSERVE : PPN_SEAL_ENFORCE,
-		.uid = htobe32(uid),
-	};
-
-	return ppnd_state_append(&ppnd->state, PPN_ENTRY_SEAL, &entry, sizeof(entry), true);
-}
-
-static void decide(struct ppnd *ppnd)
-{
-	const struct ppn_ledger_state *fold = &ppnd->state.fold;
-	struct ppnd_seal *seal = &ppnd->seal;
-
-	seal->forced = ppnd->observe_asked || ppnd->config.seal == PPND_SEAL_OBSERVE;
-	if (seal->forced || ppnd->config.seal == PPND_SEAL_ENFORCE) {
-		seal->observe = seal->forced;
-	} else if (fold->has_seal) {
-		seal->observe = fold->observe;
-	} else if (session_at_first_start(ppnd)) {
-		seal->observe = true;
-		if (record(ppnd, true, UID_PPND))
-			ppn_log(LOG_ERR, "observing could not be written to the ledger");
-	} else {
-		/* Without a ledger that says otherwise a restart never opens, nor shuts, what it finds. */
-		seal->observe = !ppnd->fresh && ppnd->state.dir < 0 && observing_now(ppnd);
-	}
-}
-
 int ppnd_seal_start(struct ppnd *ppnd)
 {
-	decide(ppnd);
-	if (ppnd->seal.observe)
-		ppn_log(LOG_WARNING, "the seal only observes: it counts, and drops nothing");
-	/* A fresh map of zeroes drops at once what the first program on an interface sees. */
-	if (ppnd->fresh && ppnd->seal.observe) {
-		int err = ppnd_seal_column(ppnd, PPN_STATE_BLIND);
+	int err = ppnd_policy_start(ppnd);
 
-		if (err)
-			return err;
-	}
-	return ppnd_seal_scan(ppnd);
-}
-
-/* ---- policy ---- */
-
-static bool has_role(const struct ppn_member *self, const uint8_t role[static 32])
-{
-	char text[33] = "";
-
-	memcpy(text, role, 32);
-	return !text[0] || (self && ppn_member_has_role(self, text));
-}
-
-static size_t open_ports(const struct ppnd *ppnd, struct ppn_open_port ret_ports[static PORTS_MAX])
-{
-	const struct ppnd_state *state = &ppnd->state;
-	const struct ppn_member *self;
-	size_t n = ppnd->config.n_rescue;
-
-	memcpy(ret_ports, ppnd->config.rescue, n * sizeof(ret_ports[0]));
-	if (!state->is_bound || !state->has_roster)
-		return n;
-	self = ppn_roster_identity(&state->roster, state->identity.key);
-	for (size_t i = 0; i < state->roster.n_open; i++) {
-		const struct ppn_rule_open *rule = &state->roster.open[i];
-
-		if (!has_role(self, rule->role))
-			continue;
-		ret_ports[n] = (struct ppn_open_port){
-			.proto = rule->proto,
-			.any = rule->flags & 1,
-			.prefix_len = rule->prefix_len,
-			.port = be16toh(rule->port),
-		};
-		memcpy(ret_ports[n++].prefix, rule->prefix, sizeof(rule->prefix));
-	}
-	return n;
-}
-
-static void fill_table(const struct ppnd *ppnd, struct ppn_policy_table *ret_table)
-{
-	const struct ppnd_state *state = &ppnd->state;
-	uint8_t prefix[16];
-
-	memset(ret_table, 0, sizeof(*ret_table));
-	ret_table->claim_port = htons(ppnd->config.claim_port);
-	ret_table->wg_port = htons(ppnd->config.wireguard_port);
-	ret_table->discovery_port = htons(PPN_PORT_DISCOVERY);
-	if (state->has_identity) {
-		ppn_fleet_prefix(prefix, ppnd_state_mesh_fleet(state));
-		memcpy(ret_table->fleet, prefix, sizeof(ret_table->fleet));
-		ppn_mesh_address(ret_table->address, ppnd_state_mesh_fleet(state),
-				 state->identity.key, 1);
-	}
-	if (state->has_pin) {
-		ret_table->pinned = 1;
-		memcpy(ret_table->gate_key, state->trust.now.newest.gate_key,
-		       sizeof(ret_table->gate_key));
-	}
-	if (state->is_bound)
-		ret_table->number = state->bound.claim.number;
-}
-
-bool ppnd_seal_observes(const struct ppnd *ppnd)
-{
-	const struct ppnd_state *state = &ppnd->state;
-
-	return ppnd->seal.observe ||
-	       (state->is_bound && state->has_roster && (state->roster.policy_flags & 1));
-}
-
-static uint32_t flags(const struct ppnd *ppnd, enum ppn_state state)
-{
-	bool waits = state == PPN_STATE_HOLDING || state == PPN_STATE_DAMAGED;
-	uint32_t bits = 0;
-
-	if (ppnd_seal_observes(ppnd))
-		bits |= PPN_POLICY_OBSERVE;
-	if (ppnd->seal.seat)
-		bits |= PPN_POLICY_SEAT;
-	if (waits && ppnd_state_claimable(&ppnd->state))
-		bits |= PPN_POLICY_CLAIM;
-	return bits;
-}
-
-int ppnd_seal_column(struct ppnd *ppnd, enum ppn_state state)
-{
-	struct ppn_open_port ports[PORTS_MAX];
-	struct ppn_policy_table table;
-	size_t n = open_ports(ppnd, ports);
-	int err;
-
-	fill_table(ppnd, &table);
-	err = ppn_datapath_policy(ppnd->dp, ppn_genesis_column(state), flags(ppnd, state), &table,
-				  ports, n);
-	return err ? ppn_log_errno(LOG_ERR, err, "the seal's policy of state %s",
-				   ppn_state_text(state)) :
-		     0;
-}
-
-int ppnd_seal_observe(struct ppnd *ppnd, bool observe, uint32_t uid)
-{
-	int err;
-
-	if (ppnd->seal.observe == observe)
-		return 0;
-	err = ppnd->state.damaged ? 0 : record(ppnd, observe, uid);
-	if (err)
-		return ppn_log_errno(LOG_ERR, err, "the ledger entry of the seal");
-	ppnd->seal.observe = observe;
-	ppn_log(LOG_NOTICE, "the seal %s, by uid %u", observe ? "observes" : "enforces", uid);
-	return ppnd_seal_column(ppnd, ppnd->genesis.state);
-}
-
-/* ---- a seat on this machine ---- */
-
-static void seat_over(evutil_socket_t fd, short what, void *arg)
-{
-	(void)fd;
-	(void)what;
-	ppn_log(LOG_NOTICE, "the seat on this machine is silent: its ports are shut");
-	(void)ppnd_seal_seat(arg, false, 0);
-}
-
-int ppnd_seal_seat(struct ppnd *ppnd, bool on, unsigned int for_s)
-{
-	const struct timeval after = { .tv_sec = for_s };
-	struct ppnd_seal *seal = &ppnd->seal;
-
-	if (!seal->seat_timer)
-		seal->seat_timer = evtimer_new(ppnd->base, seat_over, ppnd);
-	if (!seal->seat_timer ||
-	    (on ? evtimer_add(seal->seat_timer, &after) : evtimer_del(seal->seat_timer)) < 0)
-		return -ENOMEM;
-	if (seal->seat == on)
-		return 0;
-	seal->seat = on;
-	return ppnd_seal_column(ppnd, ppnd->genesis.state);
+	return err ? err : ppnd_seal_scan(ppnd);
 }
 
 int ppnd_seal_off(struct ppnd *ppnd, char ret_why[static PPN_WHY_LEN])
@@ -359,11 +150,4 @@ int ppnd_seal_off(struct ppnd *ppnd, char ret_why[static PPN_WHY_LEN])
 	if (!err)
 		ppnd->seal.n = 0;
 	return err;
-}
-
-void ppnd_seal_stop(struct ppnd *ppnd)
-{
-	if (ppnd->seal.seat_timer)
-		event_free(ppnd->seal.seat_timer);
-	ppnd->seal.seat_timer = NULL;
 }
