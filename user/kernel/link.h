@@ -56,6 +56,42 @@ int ppn_link_harden(struct ppn_link *link, uint32_t ifindex, enum ppn_underlay u
 int ppn_link_addresses(struct ppn_link *link, uint32_t ifindex, uint8_t (*ret_addrs)[16],
 		       size_t max, size_t *ret_n);
 
+/* -- listings: the whole namespace, for those who judge it. Arrays are the caller's to free(). -- */
+
+enum ppn_link_limit {
+	PPN_LINKS_MAX = 32768,
+	PPN_LINK_KIND_LEN = 16,
+};
+
+struct ppn_link_row {
+	uint32_t ifindex, mtu;
+	uint32_t master; /* bridge or bond it is a port of, 0: none */
+	uint32_t lower; /* device it sits on (VLAN, macvlan), of this namespace; 0: none */
+	uint32_t xdp_id; /* program at the XDP hook, 0: none */
+	uint8_t xdp_mode; /* XDP_ATTACHED_* of linux/if_link.h */
+	bool up, loopback, on_bus;
+	uint8_t mac[6];
+	char name[IFNAMSIZ], kind[PPN_LINK_KIND_LEN]; /* kind "": a physical one */
+};
+/* -E2BIG: more than PPN_LINKS_MAX. */
+int ppn_link_list(struct ppn_link *link, struct ppn_link_row **ret_rows, size_t *ret_n);
+
+struct ppn_link_addr {
+	uint32_t ifindex;
+	uint32_t valid_s; /* UINT32_MAX: for ever. Else somebody renews it: a DHCP lease, an RA */
+	uint8_t addr[16]; /* IPv6 or IPv4-mapped */
+	uint8_t len; /* of 128, or of 32 for IPv4 */
+	bool v4, by_ra; /* by_ra: of a router advertisement */
+};
+int ppn_link_addr_list(struct ppn_link *link, struct ppn_link_addr **ret_addrs, size_t *ret_n);
+
+/* Machines learnt behind a port of a bridge (not its own, not static ones). */
+struct ppn_link_guest {
+	uint32_t port, bridge;
+	uint8_t mac[6];
+};
+int ppn_link_guest_list(struct ppn_link *link, struct ppn_link_guest **ret_guests, size_t *ret_n);
+
 /*
  * RTM_NEWLINK, RTM_DELLINK, address changes: an fd for the event loop, then dispatch. `gone`: deleted, or
  * moved to another namespace. ifindex 0: events were lost, or somebody took the fleet's rule or a route of

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* Every link, address and learnt neighbour of the namespace, as rtnetlink dumps them. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <linux/if_addr.h>
+#include <linux/if_link.h>
+#include <linux/neighbour.h>
+#include <linux/rtnetlink.h>
+#include "kernel/link_private.h"
+
+/* Newer headers name them: IFA_PROTO, and who made an address (linux/if_addr.h since 5.18). */
+enum { ATTR_IFA_PROTO = 11, MADE_BY_RA = 2 };
+
+/* A growing array of rows of one size. */
+struct list {
+	void *rows;
+	size_t n, size, max;
+	int (*take)(const struct nlmsghdr *hdr, void *ret_row); /* 1: a row; 0: none; or -errno */
+};
+
+static int take_one(const struct nlmsghdr *hdr, void *arg)
+{
+	struct list *list = arg;
+	int err;
+
+	if (list->n == list->max)
+		return -E2BIG;
+	if (list->n % 64 == 0) {
+		void *grown = reallocarray(list->rows, list->n + 64, list->size);
+
+		if (!grown)
+			return -ENOMEM;
+		list->rows = grown;
+	}
+	memset((char *)list->rows + list->n * list->size, 0, list->size);
+	err = list->take(hdr, (char *)list->rows + list->n * list->size);
+	list->n += err > 0;
+	return err < 0 ? err : 0;
+}
+
+static int dump(struct ppn_link *link, int type, const void *head, size_t head_len,
+		struct list *list)
+{
+	int err = -EINTR;
+
+	for (unsigned int try = 0; err == -EINTR && try < PPN_NL_TRIES; try++) {
+		list->n = 0;
+		err = ppn_nl_talk(link->sk, ppn_rt_msg(type, NLM_F_DUMP, head, head_len), take_one,
+				  list);
+	}
+	if (err) {
+		free(list->rows);
+		list->rows = NULL;
+	}
+	return err;
+}
+
+/* ---- links ---- */
+
+static void take_kind(struct ppn_link_row *row, struct nlattr *attr)
+{
+	struct nlattr *info[IFLA_INFO_MAX + 1];
+
+	if (attr && !nla_parse_nested(info, IFLA_INFO_MAX, attr, NULL) && info[IFLA_INFO_KIND])
+		nla_strlcpy(row->kind, info[IFLA_INFO_KIND], sizeof(row->kind));
+}
+
+static void take_xdp(struct ppn_link_row *row, struct nlattr *attr)
+{
+	struct nlattr *xdp[IFLA_XDP_MAX + 1];
+
+	if (!attr || nla_parse_nested(xdp, IFLA_XDP_MAX, attr, NULL))
+		return;
+	if (xdp[IFLA_XDP_ATTACHED])
+		row->xdp_mode = nla_get_u8(xdp[IFLA_XDP_ATTACHED]);
+	if (xdp[IFLA_XDP_PROG_ID])
+		row->xdp_id = nla_get_u32(xdp[IFLA_XDP_PROG_ID]);
+}
+
+static int take_link(const struct nlmsghdr *hdr, void *ret_row)
+{
+	const struct ifinfomsg *head = nlmsg_data(hdr);
+	struct nlattr *attr[IFLA_MAX + 1];
+	struct ppn_link_row *row = ret_row;
+
+	if (hdr->nlmsg_type != RTM_NEWLINK)
+		return 0;
+	if (nlmsg_parse((struct nlmsghdr *)hdr, sizeof(*head), attr, IFLA_MAX, NULL) ||
+	    !attr[IFLA_IFNAME] || !attr[IFLA_MTU])
+		return -EPROTO;
+	row->ifindex = (uint32_t)head->ifi_index;
+	row->up = head->ifi_flags & IFF_UP;
+	row->loopback = head->ifi_flags & IFF_LOOPBACK;
+	row->mtu = nla_get_u32(attr[IFLA_MTU]);
+	nla_strlcpy(row->name, attr[IFLA_IFNAME], sizeof(row->name));
+	take_kind(row, attr[IFLA_LINKINFO]);
+	take_xdp(row, attr[IFLA_XDP]);
+	row->on_bus = attr[IFLA_PARENT_DEV_BUS_NAME] != NULL;
+	if (attr[IFLA_MASTER])
+		row->master = nla_get_u32(attr[IFLA_MASTER]);
+	/* The other end of a veth pair is no device below it, nor one of another namespace. */
+	if (attr[IFLA_LINK] && !attr[IFLA_LINK_NETNSID] && strcmp(row->kind, "veth") != 0 &&
+	    nla_get_u32(attr[IFLA_LINK]) != row->ifindex)
+		row->lower = nla_get_u32(attr[IFLA_LINK]);
+	if (attr[IFLA_ADDRESS] && nla_len(attr[IFLA_ADDRESS]) == sizeof(row->mac))
+		memcpy(row->mac, nla_data(attr[IFLA_ADDRESS]), sizeof(row->mac));
+	return 1;
+}
+
+int ppn_link_list(struct ppn_link *link, struct ppn_link_row **ret_rows, size_t *ret_n)
+{
+	const struct ifinfomsg all = { .ifi_family = AF_UNSPEC };
+	struct list list = { .size = sizeof(struct ppn_link_row),
+			     .max = PPN_LINKS_MAX,
+			     .take = take_link };
+	int err = dump(link, RTM_GETLINK, &all, sizeof(all), &list);
+
+	if (err)
+		return err;
+	*ret_rows = list.rows;
+	*ret_n = list.n;
+	return 0;
+}
+
+/* ---- addresses ---- */
+
+static int take_addr(const struct nlmsghdr *hdr, void *ret_row)
+{
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+	const struct ifaddrmsg *head = nlmsg_data(hdr);
+	struct nlattr *attr[ATTR_IFA_PROTO + 1], *ip;
+	struct ppn_link_addr *row = ret_row;
+	const struct ifa_cacheinfo *life;
+	size_t len;
+
+	if (hdr->nlmsg_type != RTM_NEWADDR)
+		return 0;
+	if (nlmsg_parse((struct nlmsghdr *)hdr, sizeof(*head), attr, ATTR_IFA_PROTO, NULL))
+		return -EPROTO;
+	ip = attr[IFA_LOCAL] ? attr[IFA_LOCAL] : attr[IFA_ADDRESS];
+	row->v4 = head->ifa_family == AF_INET;
+	len = row->v4 ? 4 : 16;
+	if ((!row->v4 && head->ifa_family != AF_INET6) || !ip || (size_t)nla_len(ip) != len)
+		return 0;
+	memcpy(row->addr, mapped, sizeof(mapped));
+	memcpy(row->addr + 16 - len, nla_data(ip), len);
+	row->ifindex = head->ifa_index;
+	row->len = head->ifa_prefixlen;
+	row->valid_s = UINT32_MAX;
+	if (attr[IFA_CACHEINFO] && (size_t)nla_len(attr[IFA_CACHEINFO]) >= sizeof(*life)) {
+		life = nla_data(attr[IFA_CACHEINFO]);
+		row->valid_s = life->ifa_valid;
+	}
+	row->by_ra = attr[ATTR_IFA_PROTO] && nla_get_u8(attr[ATTR_IFA_PROTO]) == MADE_BY_RA;
+	return 1;
+}
+
+int ppn_link_addr_list(struct ppn_link *link, struct ppn_link_addr **ret_addrs, size_t *ret_n)
+{
+	const struct ifaddrmsg all = { .ifa_family = AF_UNSPEC };
+	struct list list = { .size = sizeof(struct ppn_link_addr),
+			     .max = PPN_LINKS_MAX,
+			     .take = take_addr };
+	int err = dump(link, RTM_GETADDR, &all, sizeof(all), &list);
+
+	if (err)
+		return err;
+	*ret_addrs = list.rows;
+	*ret_n = list.n;
+	return 0;
+}
+
+/* ---- what a bridge has learnt ---- */
+
+static int take_guest(const struct nlmsghdr *hdr, void *ret_row)
+{
+	const struct ndmsg *head = nlmsg_data(hdr);
+	struct nlattr *attr[NDA_MAX + 1];
+	struct ppn_link_guest *row = ret_row;
+
+	if (hdr->nlmsg_type != RTM_NEWNEIGH || (head->ndm_state & (NUD_PERMANENT | NUD_NOARP)) ||
+	    (head->ndm_flags & NTF_SELF))
+		return 0;
+	if (nlmsg_parse((struct nlmsghdr *)hdr, sizeof(*head), attr, NDA_MAX, NULL))
+		return -EPROTO;
+	if (!attr[NDA_LLADDR] || nla_len(attr[NDA_LLADDR]) != sizeof(row->mac) || !attr[NDA_MASTER])
+		return 0;
+	memcpy(row->mac, nla_data(attr[NDA_LLADDR]), sizeof(row->mac));
+	row->port = (uint32_t)head->ndm_ifindex;
+	row->bridge = nla_get_u32(attr[NDA_MASTER]);
+	return 1;
+}
+
+int ppn_link_guest_list(struct ppn_link *link, struct ppn_link_guest **ret_guests, size_t *ret_n)
+{
+	const struct ndmsg all = { .ndm_family = AF_BRIDGE };
+	struct list list = { .size = sizeof(struct ppn_link_guest),
+			     .max = PPN_LINKS_MAX,
+			     .take = take_guest };
+	int err = dump(link, RTM_GETNEIGH, &all, sizeof(all), &list);
+
+	if (err == -EOPNOTSUPP) /* a kernel without bridges has learnt nothing */
+		err = 0;
+	if (err)
+		return err;
+	*ret_guests = list.rows;
+	*ret_n = list.n;
+	return 0;
+}
