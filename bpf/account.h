@@ -23,11 +23,12 @@ static const __u64 ppn_pass_high = 0 PPN_REASONS(X);
 #undef X
 PPN_STATIC_ASSERT(_PPN_REASON_MAX <= 128, "two words hold the verdicts");
 
-/* counts: a per-CPU array of struct ppn_count by reason. flags: enum ppn_policy_flag. */
-static __always_inline enum ppn_verdict ppn_account(void *counts, __u32 reason, __u64 bytes,
-						    __u32 flags)
+/* counts: a *_count map. slot: of the interface. flags: enum ppn_policy_flag. */
+static __always_inline enum ppn_verdict ppn_account(void *counts, __u32 slot, __u32 reason,
+						    __u64 bytes, __u32 flags)
 {
-	struct ppn_count *count = bpf_map_lookup_elem(counts, &reason);
+	__u32 index = PPN_COUNT_INDEX(slot, reason);
+	struct ppn_count *count = bpf_map_lookup_elem(counts, &index);
 	__u64 passes = reason < 64 ? ppn_pass_low : ppn_pass_high;
 
 	if (!count)
@@ -39,15 +40,18 @@ static __always_inline enum ppn_verdict ppn_account(void *counts, __u32 reason, 
 	return (passes >> (reason & 63)) & 1 ? PPN_VERDICT_PASS : PPN_VERDICT_DROP;
 }
 
-static __always_inline int ppn_account_xdp(void *counts, __u32 reason, __u64 bytes, __u32 flags)
+static __always_inline int ppn_account_xdp(void *counts, __u32 slot, __u32 reason, __u64 bytes,
+					   __u32 flags)
 {
-	return ppn_account(counts, reason, bytes, flags) == PPN_VERDICT_PASS ? XDP_PASS : XDP_DROP;
+	return ppn_account(counts, slot, reason, bytes, flags) == PPN_VERDICT_PASS ? XDP_PASS :
+										     XDP_DROP;
 }
 
-static __always_inline int ppn_account_tc(void *counts, __u32 reason, __u64 bytes, __u32 flags)
+static __always_inline int ppn_account_tc(void *counts, __u32 slot, __u32 reason, __u64 bytes,
+					  __u32 flags)
 {
-	return ppn_account(counts, reason, bytes, flags) == PPN_VERDICT_PASS ? TC_ACT_OK :
-									       TC_ACT_SHOT;
+	return ppn_account(counts, slot, reason, bytes, flags) == PPN_VERDICT_PASS ? TC_ACT_OK :
+										     TC_ACT_SHOT;
 }
 
 #endif

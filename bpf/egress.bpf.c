@@ -19,6 +19,7 @@
 
 struct egress {
 	struct __sk_buff *skb;
+	const struct ppn_iface *iface;
 	struct ppn_view view;
 	struct ppn_packet p;
 };
@@ -44,7 +45,7 @@ static __always_inline int arp_row(const struct egress *e)
 
 static __always_inline int control_row(const struct egress *e)
 {
-	return ppn_check_control(&e->p, e->skb->ifindex);
+	return ppn_check_control(&e->p, e->iface);
 }
 
 static __always_inline int neighbour_row(const struct egress *e)
@@ -71,7 +72,7 @@ static __always_inline int rs_row(const struct egress *e)
 {
 	int reason;
 
-	if (ppn_underlay(e->skb->ifindex) != PPN_UNDERLAY_SLAAC)
+	if (e->iface->underlay != PPN_UNDERLAY_SLAAC)
 		return PPN_REASON_RA;
 	reason = ppn_check_router(&e->p, PPN_ND_RS);
 	return reason ? reason : PPN_REASON_PASS_RA;
@@ -79,9 +80,9 @@ static __always_inline int rs_row(const struct egress *e)
 
 /* -- row: DHCP, and its transaction -- */
 
-static __always_inline void lease_start(struct ppn_lease *lease, __u32 ifindex)
+static __always_inline void lease_start(struct ppn_lease *lease, __u32 group)
 {
-	const struct ppn_lease *old = bpf_map_lookup_elem(&leases, &ifindex);
+	const struct ppn_lease *old = bpf_map_lookup_elem(&leases, &group);
 
 	if (old)
 		*lease = *old;
@@ -91,33 +92,33 @@ static __always_inline void lease_start(struct ppn_lease *lease, __u32 ifindex)
 static __always_inline int dhcp4_row(struct egress *e)
 {
 	const struct ppn_bootp *b = ppn_dhcp4(&e->p, PPN_BOOTP_REQUEST);
-	__u32 ifindex = e->skb->ifindex;
+	__u32 group = e->iface->group;
 	struct ppn_lease lease = {};
 
-	if (!b || ppn_underlay(ifindex) != PPN_UNDERLAY_DHCP)
+	if (!b || e->iface->underlay != PPN_UNDERLAY_DHCP)
 		return PPN_REASON_DHCP;
-	lease_start(&lease, ifindex);
+	lease_start(&lease, group);
 	__builtin_memcpy(lease.xid4, b->xid, sizeof(lease.xid4));
 	__builtin_memcpy(lease.mac, b->chaddr, sizeof(lease.mac));
-	return bpf_map_update_elem(&leases, &ifindex, &lease, BPF_ANY) ? PPN_REASON_DHCP :
-									 PPN_REASON_PASS_DHCP;
+	return bpf_map_update_elem(&leases, &group, &lease, BPF_ANY) ? PPN_REASON_DHCP :
+								       PPN_REASON_PASS_DHCP;
 }
 
 static __always_inline int dhcp6_row(struct egress *e)
 {
 	const __u8 *m = ppn_dhcp6(&e->p);
-	__u32 ifindex = e->skb->ifindex;
+	__u32 group = e->iface->group;
 	struct ppn_lease lease = {};
 
 	if (!m || !ppn_is_link_local(&e->p.ip6->saddr) || !ppn_dhcp6_asks(m[0]) ||
-	    ppn_underlay(ifindex) != PPN_UNDERLAY_DHCP)
+	    e->iface->underlay != PPN_UNDERLAY_DHCP)
 		return PPN_REASON_DHCP;
-	lease_start(&lease, ifindex);
+	lease_start(&lease, group);
 	lease.xid6[0] = 0;
 	__builtin_memcpy(lease.xid6 + 1, m + 1, 3);
 	__builtin_memcpy(lease.source6, &e->p.ip6->saddr, sizeof(lease.source6));
-	return bpf_map_update_elem(&leases, &ifindex, &lease, BPF_ANY) ? PPN_REASON_DHCP :
-									 PPN_REASON_PASS_DHCP;
+	return bpf_map_update_elem(&leases, &group, &lease, BPF_ANY) ? PPN_REASON_DHCP :
+								       PPN_REASON_PASS_DHCP;
 }
 
 /* -- rows: discovery -- */
@@ -312,17 +313,19 @@ static __always_inline _Bool gather(struct __sk_buff *skb)
 SEC("tc")
 int egress(struct __sk_buff *skb)
 {
-	struct egress e = { .skb = skb };
+	struct egress e = { .skb = skb, .iface = ppn_iface_row(skb->ifindex) };
 	int reason = PPN_REASON_NONE;
 
+	if (!e.iface || !ppn_policy_read(&e.view))
+		return TC_ACT_SHOT;
 	if (!gather(skb))
 		reason = PPN_REASON_SHORT;
 	e.p.pos = (void *)(long)skb->data;
 	e.p.end = (void *)(long)skb->data_end;
 	e.p.len = skb->len;
-	if (ppn_policy_read(&e.view) && !reason)
+	if (!reason)
 		reason = rows(&e);
-	return ppn_account_tc(&egress_count, reason, skb->len, e.view.flags);
+	return ppn_account_tc(&egress_count, e.iface->slot, reason, skb->len, e.view.flags);
 }
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

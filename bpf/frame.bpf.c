@@ -287,7 +287,7 @@ int frame_in(struct xdp_md *xdp)
 	void *data = (void *)(long)xdp->data, *end = (void *)(long)xdp->data_end;
 	struct ppn_packet p = { .pos = data, .end = end, .len = end - data };
 
-	return ppn_account_xdp(&frame_count, judge_in(&p), end - data, 0);
+	return ppn_account_xdp(&frame_count, 0, judge_in(&p), end - data, 0);
 }
 
 static __always_inline int judge_out(struct __sk_buff *skb)
@@ -310,7 +310,7 @@ static __always_inline int judge_out(struct __sk_buff *skb)
 SEC("tc")
 int frame_out(struct __sk_buff *skb)
 {
-	return ppn_account_tc(&frame_count, judge_out(skb), skb->len, 0);
+	return ppn_account_tc(&frame_count, 0, judge_out(skb), skb->len, 0);
 }
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -40,12 +40,61 @@ struct {
 } open_ports SEC(".maps");
 
 struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, PPN_MAP_PORT_BITS);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+	__type(key, __u32);
+	__type(value, __u64);
+} port_bits SEC(".maps");
+
+struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, PPN_MAP_EGRESS_PORTS);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+	__type(key, struct ppn_port_key);
+	__type(value, struct ppn_port_rule);
+} egress_ports SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, PPN_MAP_FLOWS);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+	__type(key, struct ppn_flow_key);
+	__type(value, struct ppn_flow_value);
+} flows SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, PPN_MAP_FLOW_FILTER);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+	__type(key, __u32);
+	__type(value, __u32);
+} flow_filter SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, PPN_MAP_IFACES);
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
 	__type(key, __u32);
 	__type(value, struct ppn_iface);
 } ifaces SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, PPN_MAP_OBSERVED);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+	__type(key, struct ppn_observed_key);
+	__type(value, struct ppn_count);
+} observed SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, PPN_MAP_SAMPLES);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} samples SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -81,7 +130,7 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, _PPN_REASON_MAX);
+	__uint(max_entries, PPN_COUNT_SLOTS *_PPN_REASON_MAX);
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
 	__type(key, __u32);
 	__type(value, struct ppn_count);
@@ -91,7 +140,7 @@ struct {
 #ifdef PPN_PROGRAM_EGRESS
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, _PPN_REASON_MAX);
+	__uint(max_entries, PPN_COUNT_SLOTS *_PPN_REASON_MAX);
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
 	__type(key, __u32);
 	__type(value, struct ppn_count);

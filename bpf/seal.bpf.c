@@ -19,6 +19,7 @@
 
 struct seal {
 	struct xdp_md *ctx;
+	const struct ppn_iface *iface;
 	struct ppn_view view;
 	struct ppn_packet p;
 };
@@ -55,7 +56,7 @@ static __always_inline int arp_row(struct seal *s)
 
 static __always_inline int control_row(struct seal *s)
 {
-	const int reason = ppn_check_control(&s->p, s->ctx->ingress_ifindex);
+	const int reason = ppn_check_control(&s->p, s->iface);
 
 	if (reason == PPN_REASON_ETHERTYPE)
 		return reason;
@@ -86,7 +87,7 @@ static __always_inline int ra_row(struct seal *s)
 {
 	int reason;
 
-	if (ppn_underlay(s->ctx->ingress_ifindex) != PPN_UNDERLAY_SLAAC)
+	if (s->iface->underlay != PPN_UNDERLAY_SLAAC)
 		return PPN_REASON_RA;
 	reason = ppn_check_router(&s->p, PPN_ND_RA);
 	return reason ? reason : limited(&s->p, PPN_RATE_RA, 0, PPN_REASON_PASS_RA);
@@ -94,9 +95,9 @@ static __always_inline int ra_row(struct seal *s)
 
 /* -- row: DHCP, inside a transaction that egress.bpf.c saw open -- */
 
-static __always_inline const struct ppn_lease *open_lease(__u32 ifindex)
+static __always_inline const struct ppn_lease *open_lease(__u32 group)
 {
-	const struct ppn_lease *lease = bpf_map_lookup_elem(&leases, &ifindex);
+	const struct ppn_lease *lease = bpf_map_lookup_elem(&leases, &group);
 
 	if (!lease || bpf_jiffies64() - lease->opened > (__u64)PPN_LEASE_SECONDS * hz)
 		return NULL;
@@ -108,9 +109,9 @@ static __always_inline int dhcp4_row(struct seal *s)
 	const struct ppn_bootp *b = ppn_dhcp4(&s->p, PPN_BOOTP_REPLY);
 	const struct ppn_lease *lease;
 
-	if (!b || ppn_underlay(s->ctx->ingress_ifindex) != PPN_UNDERLAY_DHCP)
+	if (!b || s->iface->underlay != PPN_UNDERLAY_DHCP)
 		return PPN_REASON_DHCP;
-	lease = open_lease(s->ctx->ingress_ifindex);
+	lease = open_lease(s->iface->group);
 	if (!lease || !ppn_same_xid(b->xid, lease->xid4) || !ppn_same_mac(b->chaddr, lease->mac))
 		return PPN_REASON_DHCP;
 	return PPN_REASON_PASS_DHCP;
@@ -122,10 +123,9 @@ static __always_inline int dhcp6_row(struct seal *s)
 	const struct ppn_lease *lease;
 
 	if (!m || (m[0] != PPN_DHCP6_ADVERTISE && m[0] != PPN_DHCP6_REPLY) ||
-	    !ppn_is_link_local(&s->p.ip6->saddr) ||
-	    ppn_underlay(s->ctx->ingress_ifindex) != PPN_UNDERLAY_DHCP)
+	    !ppn_is_link_local(&s->p.ip6->saddr) || s->iface->underlay != PPN_UNDERLAY_DHCP)
 		return PPN_REASON_DHCP;
-	lease = open_lease(s->ctx->ingress_ifindex);
+	lease = open_lease(s->iface->group);
 	if (!lease || !ppn_same_xid6(m, lease->xid6) ||
 	    !ppn_same_address(&s->p.ip6->daddr, lease->source6))
 		return PPN_REASON_DHCP;
@@ -415,20 +415,16 @@ static __always_inline int rows(struct seal *s)
 SEC("xdp")
 int seal(struct xdp_md *ctx)
 {
-	const __u32 len = (void *)(long)ctx->data_end - (void *)(long)ctx->data;
-	struct seal s = {
-		.ctx = ctx,
-		.p = {
-			.pos = (void *)(long)ctx->data,
-			.end = (void *)(long)ctx->data_end,
-			.len = len,
-		},
-	};
-	int reason = PPN_REASON_NONE;
+	struct seal s = { .ctx = ctx, .iface = ppn_iface_row(ctx->ingress_ifindex) };
+	__u64 len;
 
-	if (ppn_policy_read(&s.view))
-		reason = rows(&s);
-	return ppn_account_xdp(&seal_count, reason, len, s.view.flags);
+	if (!s.iface || !ppn_policy_read(&s.view))
+		return XDP_DROP;
+	s.p.pos = (void *)(long)ctx->data;
+	s.p.end = (void *)(long)ctx->data_end;
+	len = s.p.end - s.p.pos;
+	s.p.len = len;
+	return ppn_account_xdp(&seal_count, s.iface->slot, rows(&s), len, s.view.flags);
 }
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

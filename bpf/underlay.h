@@ -46,31 +46,25 @@ struct ppn_bootp {
 #define PPN_BOOTP_MAGIC_AT 236
 #define PPN_BOOTP_MAGIC 0x63825363
 
-static __always_inline __u8 ppn_iface_flags(__u32 ifindex)
+/* Its own row, or the closed one. NULL never comes, but the verifier does not know. */
+static __always_inline const struct ppn_iface *ppn_iface_row(__u32 ifindex)
 {
-	const struct ppn_iface *row = bpf_map_lookup_elem(&ifaces, &ifindex);
+	__u32 index = ifindex < PPN_MAP_IFACES ? ifindex : 0;
 
-	return row ? row->flags : 0;
-}
-
-static __always_inline __u8 ppn_underlay(__u32 ifindex)
-{
-	const struct ppn_iface *row = bpf_map_lookup_elem(&ifaces, &ifindex);
-
-	return row ? row->underlay : PPN_UNDERLAY_LINK_LOCAL;
+	return bpf_map_lookup_elem(&ifaces, &index);
 }
 
 /* LACP and EAPOL, in and out: what is neither, or not named in the interface's row, is no ethertype. */
-static __always_inline int ppn_check_control(const struct ppn_packet *p, __u32 ifindex)
+static __always_inline int ppn_check_control(const struct ppn_packet *p,
+					     const struct ppn_iface *iface)
 {
 	const __u8 *subtype = ppn_peek(p, 1);
 
 	if (p->ethertype == bpf_htons(PPN_ETH_SLOW) && subtype && *subtype == PPN_SLOW_LACP)
-		return ppn_iface_flags(ifindex) & PPN_IFACE_LACP ? PPN_REASON_PASS_LACP :
-								   PPN_REASON_ETHERTYPE;
+		return iface->flags & PPN_IFACE_LACP ? PPN_REASON_PASS_LACP : PPN_REASON_ETHERTYPE;
 	if (p->ethertype == bpf_htons(PPN_ETH_EAPOL))
-		return ppn_iface_flags(ifindex) & PPN_IFACE_EAPOL ? PPN_REASON_PASS_EAPOL :
-								    PPN_REASON_ETHERTYPE;
+		return iface->flags & PPN_IFACE_EAPOL ? PPN_REASON_PASS_EAPOL :
+							PPN_REASON_ETHERTYPE;
 	return PPN_REASON_ETHERTYPE;
 }
 

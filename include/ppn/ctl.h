@@ -31,9 +31,14 @@ enum ppn_exit {
 	PPN_EXIT_REFUSED = 8,
 };
 
-/* What holds an interface, weakest first. 0 is nothing. */
+/*
+ * What holds an interface, weakest first. 0 is nothing. NFT: the backstop alone; TC: seal_tc on clsact,
+ * where XDP has another's program; both mean "degraded".
+ */
 #define PPN_HOLDS(X)          \
 	X(NONE, "none")       \
+	X(NFT, "nft")         \
+	X(TC, "tc")           \
 	X(GENERIC, "generic") \
 	X(NATIVE, "native")
 

@@ -9,13 +9,19 @@
  * map           kind           writer   what
  * policy        array, mmap    ppnd     the column of the seal and what it compares with
  * open_ports    hash           ppnd     ports the roster or the local config opens
- * ifaces        hash           ppnd     underlay policy and hold of each external interface
+ * port_bits     array, mmap    ppnd     a bit for each port that open_ports may name
+ * egress_ports  hash           ppnd     what this node may open flows to
+ * flows         hash           egress   flows this node opened; seal moves them on, ppnd removes them
+ * flow_filter   array, mmap    egress   how many flows hash to a slot; ppnd counts down
+ * ifaces        array          ppnd     group, underlay policy, slot and addresses, by ifindex
  * floors        hash           ppnd     greatest time taken from {serial, type}
- * leases        hash           egress   open DHCP transaction of each interface
- * rates         per-CPU array  seal     token buckets of what may pass
- * seal_count    per-CPU array  seal     packets and bytes by reason, in
+ * leases        hash           egress   open DHCP transaction of each group of interfaces
+ * rates         array          seal     token buckets of what may pass
+ * seal_count    per-CPU array  seal     packets and bytes by slot and reason, in
  * egress_count  per-CPU array  egress   the same, out
- * frame_count   per-CPU array  frame    the same, on ppn0
+ * frame_count   per-CPU array  frame    the same, on ppn0 (slot 0)
+ * observed      LRU hash       both     what observing spared: reason, port, source prefix
+ * samples       ring buffer    both     sampled packets: struct ppn_sample
  * packets       ring buffer    seal     beacons (and knocks) handed up: struct ppn_packet_event
  * slots         array, mmap    ppnd     command slots: keys and reserved sequence numbers
  * command       array          kernel   windows, last state seqs, isolated; bpf_spin_lock
@@ -30,12 +36,18 @@
 #endif
 #include <ppn/wire.h>
 
-#define PPN_ABI 1
+#define PPN_ABI 2
 #define PPN_PIN_ROOT "/sys/fs/bpf/ppn"
 
 enum ppn_map_size {
 	PPN_MAP_OPEN_PORTS = 1024, /* two generations of PPN_POLICY_RULES_MAX rows and some */
-	PPN_MAP_IFACES = 256,
+	PPN_MAP_EGRESS_PORTS = 2048, /* the same, roster's and local ones */
+	PPN_MAP_PORT_BITS = 4096, /* words: 2 generations, TCP and UDP, 65536 bits */
+	PPN_MAP_FLOWS = 65536,
+	PPN_MAP_FLOW_FILTER = 262144,
+	PPN_MAP_IFACES = 32768, /* ifindexes; those beyond have row 0 */
+	PPN_MAP_OBSERVED = 4096,
+	PPN_MAP_SAMPLES = 256 * 1024, /* bytes */
 	PPN_MAP_FLOORS = 128,
 	PPN_MAP_LEASES = 256,
 	PPN_MAP_RATES = 16384,
@@ -51,13 +63,16 @@ enum ppn_column {
 	PPN_COLUMN_ISOLATED = 3, /* BOUND while command.isolated, or so set by ppnd */
 };
 
+/* PPN_POLICY_PORTS and _EGRESS are ppn_datapath_policy()'s to set: it knows the rows. */
 enum ppn_policy_flag {
 	PPN_POLICY_OBSERVE = 1 << 0, /* count every reason, pass everything */
 	PPN_POLICY_SEAT =
 		1 << 1, /* a seat runs here: here in; beacon, knock, claim connections out */
 	PPN_POLICY_CLAIM = 1 << 2, /* the claim port is open to strangers (holding, stealth = no) */
-	PPN_POLICY_PORTS =
-		1 << 3, /* open_ports has rows of this generation: ppn_datapath_policy() says so */
+	PPN_POLICY_PORTS = 1 << 3, /* open_ports has rows of this generation */
+	PPN_POLICY_TRIAL = 1 << 4, /* the table's trial and trial_end count */
+	PPN_POLICY_WATCH = 1 << 5, /* samples go to the ring */
+	PPN_POLICY_EGRESS = 1 << 6, /* egress_ports has rows of this generation: flows are kept */
 };
 
 /*
@@ -72,6 +87,17 @@ enum ppn_policy_flag {
 #define PPN_POLICY_FLAGS(word) ((__u32)((word) >> 8) & 0xffffff)
 #define PPN_POLICY_GENERATION(word) ((__u32)((word) >> 32))
 
+/* A flow as this machine sees it. IPv4 addresses are mapped. */
+struct ppn_flow_key {
+	__u8 local[16];
+	__u8 remote[16];
+	__be16 local_port;
+	__be16 remote_port;
+	__u8 proto; /* IPPROTO_TCP or IPPROTO_UDP */
+	__u8 zero[3];
+};
+PPN_SIZE(struct ppn_flow_key, 40);
+
 struct ppn_policy_table {
 	__u8 fleet[8]; /* first 8 bytes of the fleet prefix: 48 bits of it, then zeros; zeros: no fleet */
 	__u8 address[16]; /* own mesh address */
@@ -82,50 +108,129 @@ struct ppn_policy_table {
 	__be16 discovery_port;
 	__u8 pinned; /* 1: gate_key is real; 0: beacons and knocks drop */
 	__u8 zero[5];
+	__u64 trial_end; /* jiffies; past it the seal observes (PPN_POLICY_TRIAL) */
+	struct ppn_flow_key trial; /* the caller's own flow, until then: passes in and out */
 };
-PPN_SIZE(struct ppn_policy_table, 56);
+PPN_SIZE(struct ppn_policy_table, 104);
 
 struct ppn_policy {
 	__u64 word;
 	__u64 zero;
 	struct ppn_policy_table table[2];
 };
-PPN_SIZE(struct ppn_policy, 128);
+PPN_SIZE(struct ppn_policy, 224);
 
-/* open_ports: key and value. Rows of a generation never change while it is selected. */
+/*
+ * open_ports and egress_ports: key and value. Rows of a generation never change while it is selected. A
+ * port may have a row of each kind: any that takes the other side's address opens it.
+ */
+enum ppn_port_kind {
+	PPN_PORT_ROSTER = 0, /* bound, not isolated */
+	PPN_PORT_RESCUE = 1, /* open_ports, by the local config: all columns but blind */
+	PPN_PORT_LOCAL = 2, /* egress_ports, by the operator of this node: bound, not isolated */
+};
+
 struct ppn_port_key {
 	__u32 generation;
-	__be16 port;
+	__be16 port; /* egress_ports: the other side's; 0: every port of the protocol */
 	__u8 proto; /* IPPROTO_TCP or IPPROTO_UDP */
-	__u8 zero;
+	__u8 kind; /* enum ppn_port_kind */
 };
 PPN_SIZE(struct ppn_port_key, 8);
 
 #define PPN_PORT_PREFIXES 8
 struct ppn_port_rule {
-	__u8 rescue; /* 1: by the local config (all columns but blind); 0: by the roster (bound) */
-	__u8 any; /* 1: any source */
+	__u64 until; /* of `any`: jiffies, past which it counts no more; 0: never */
+	__u8 any; /* 1: any address of the other side */
 	__u8 n; /* prefixes, 0..PPN_PORT_PREFIXES */
-	__u8 zero[5];
-	struct {
+	__u8 zero[6];
+	struct ppn_port_prefix {
 		__u8 addr[16]; /* IPv6 or IPv4-mapped, host bits zero */
 		__u8 mask[16];
+		__u64 until; /* as above */
 	} prefix[PPN_PORT_PREFIXES];
 };
-PPN_SIZE(struct ppn_port_rule, 264);
+PPN_SIZE(struct ppn_port_rule, 336);
+
+/*
+ * port_bits: word and bit of a port (host order) of open_ports, whatever the kind. A clear bit says that
+ * no row names it; a set bit, that one may. So what drops at a closed port asks no hash.
+ */
+#define PPN_PORT_BITS_WORD(generation, is_udp, port) \
+	(((__u32)(generation)&1) << 11 | (__u32) !!(is_udp) << 10 | (__u32)(port) >> 6)
+#define PPN_PORT_BITS_BIT(port) ((port)&63)
+
+/* -- flows this node opened -- */
+
+enum ppn_flow_state {
+	PPN_FLOW_NONE = 0,
+	PPN_FLOW_SENT = 1, /* TCP: SYN out. UDP: one way so far */
+	PPN_FLOW_OPEN = 2, /* TCP: SYN-ACK in. UDP: both ways */
+	PPN_FLOW_CLOSING = 3, /* TCP: FIN of one side */
+	PPN_FLOW_CLOSED = 4, /* TCP: RST, or FIN of both sides */
+	_PPN_FLOW_MAX,
+};
+
+/* Seconds without a packet after which a flow lets nothing in and is removed. */
+enum ppn_flow_timeout {
+	PPN_FLOW_UDP_SENT = 30,
+	PPN_FLOW_UDP_OPEN = 180,
+	PPN_FLOW_TCP_SENT = 130, /* Linux retries a SYN for 127 s */
+	PPN_FLOW_TCP_OPEN = 432000, /* five days, RFC 5382 REQ-5 asks for two hours at least */
+	PPN_FLOW_TCP_CLOSING = 240, /* RFC 5382: two maximum segment lifetimes */
+	PPN_FLOW_TCP_CLOSED = 10, /* the last ACKs */
+};
+
+/* flows: struct ppn_flow_key -> this. */
+struct ppn_flow_value {
+	__u64 seen; /* jiffies of the last packet */
+	__u64 until; /* jiffies its rule ends; 0: never */
+	__u32 generation; /* of the policy that allowed it last */
+	__u32 isn; /* TCP: sequence number of our SYN, host order */
+	__u8 state; /* enum ppn_flow_state */
+	__u8 fins; /* 1: ours was seen, 2: theirs */
+	__u8 zero[6];
+};
+PPN_SIZE(struct ppn_flow_value, 32);
+
+/*
+ * flow_filter: slot of a flow, by both programs and ppnd. egress counts it up before it adds a flow, ppnd
+ * down after it removed one; 0: no flow. So what belongs to no flow asks no hash, however full that is.
+ */
+static __inline__ __u32 ppn_flow_slot(const struct ppn_flow_key *key)
+{
+	__u64 a[2], h;
+
+	__builtin_memcpy(a, key->remote, sizeof(a));
+	h = a[0] * 0x9e3779b97f4a7c15ULL ^ a[1];
+	h = h * 0xbf58476d1ce4e5b9ULL ^
+	    ((__u64)key->local_port << 32 | (__u64)key->remote_port << 16 | key->proto);
+	return (__u32)(h * 0x94d049bb133111ebULL >> 46);
+}
+PPN_STATIC_ASSERT(PPN_MAP_FLOW_FILTER == 1 << (64 - 46), "a slot for each hash");
+
+/* -- interfaces -- */
 
 enum ppn_iface_flag {
 	PPN_IFACE_LACP = 1 << 0, /* a bond's member */
 	PPN_IFACE_EAPOL = 1 << 1, /* dot1x = yes */
+	PPN_IFACE_GUESTS = 1 << 2, /* a bridge's port: frames of other unicast addresses pass */
 };
 
-/* ifaces: ifindex (__u32) -> this. No row: link-local. */
+#define PPN_COUNT_SLOTS 32 /* 0: interfaces that have none of their own */
+#define PPN_COUNT_INDEX(slot, reason) ((__u32)(slot)*_PPN_REASON_MAX + (__u32)(reason))
+
+/* ifaces[ifindex]. All zeroes, as row 0: link-local, nothing else. */
 struct ppn_iface {
+	__u32 group; /* ifindex of its bond, else its own */
 	__u8 underlay; /* enum ppn_underlay */
 	__u8 flags; /* enum ppn_iface_flag */
-	__u8 zero[6];
+	__u8 slot; /* of the counters, below PPN_COUNT_SLOTS */
+	__u8 zero;
+	__u8 mac[2][6]; /* its own, and its bridge's (its own again where it has none) */
+	__u8 zero2[4];
 };
-PPN_SIZE(struct ppn_iface, 8);
+PPN_SIZE(struct ppn_iface, 24);
 
 struct ppn_floor_key {
 	__u8 serial[PPN_SERIAL_LEN];
@@ -133,7 +238,7 @@ struct ppn_floor_key {
 };
 PPN_SIZE(struct ppn_floor_key, 20); /* value: __u64, host order, milliseconds */
 
-/* leases: ifindex (__u32) -> the last DHCP transaction this node opened there. */
+/* leases: group of ppn_iface (__u32) -> the last DHCP transaction this node opened there. */
 struct ppn_lease {
 	__u64 opened; /* jiffies */
 	__u8 mac[6];
@@ -152,12 +257,43 @@ struct ppn_rate {
 };
 PPN_SIZE(struct ppn_rate, 16);
 
-/* *_count: reason (__u32) -> this, per CPU. */
+/* *_count[PPN_COUNT_INDEX()], per CPU. */
 struct ppn_count {
 	__u64 packets;
 	__u64 bytes;
 };
 PPN_SIZE(struct ppn_count, 16);
+
+enum ppn_direction {
+	PPN_DIRECTION_IN = 0,
+	PPN_DIRECTION_OUT = 1,
+};
+
+/* observed: what would have dropped while the seal observes. -> struct ppn_count */
+struct ppn_observed_key {
+	__u16 reason; /* enum ppn_reason */
+	__u8 proto; /* IPPROTO_*; 0: no IP */
+	__u8 direction; /* enum ppn_direction */
+	__be16 port; /* TCP and UDP: in, ours; out, theirs */
+	__u16 zero;
+	__u8 prefix[16]; /* of the other side: /24 (IPv4-mapped), /64 */
+};
+PPN_SIZE(struct ppn_observed_key, 24);
+
+/* samples: under PPN_POLICY_WATCH, PPN_SAMPLE_RATE a second and CPU. */
+#define PPN_SAMPLE_COPY 128
+#define PPN_SAMPLE_RATE 100
+struct ppn_sample {
+	__u64 at_ns; /* CLOCK_MONOTONIC */
+	__u32 ifindex;
+	__u16 reason; /* enum ppn_reason */
+	__u8 direction; /* enum ppn_direction */
+	__u8 verdict; /* enum ppn_verdict */
+	__u32 len; /* of the packet */
+	__u32 captured; /* bytes of it that follow */
+	__u8 packet[PPN_SAMPLE_COPY]; /* from the Ethernet header on */
+};
+PPN_SIZE(struct ppn_sample, 152);
 
 /* packets: what is handed up; the packet itself was dropped. */
 #define PPN_PACKET_COPY 1280

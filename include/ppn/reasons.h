@@ -45,6 +45,9 @@
 	X(PORT_SHUT, DROP, "port_shut", "TCP or UDP to a port that no row opens")                  \
 	X(PORT_SOURCE, DROP, "port_source", "open port, source outside its prefixes")              \
 	X(RST, DROP, "rst", "TCP reset of no claim connection, outwards")                          \
+	X(EGRESS_SHUT, DROP, "egress_shut", "new flow out that no rule allows, or no more")        \
+	X(FLOW_FULL, DROP, "flow_full", "new flow out, and the table of flows is full")            \
+	X(FLOW_BAD, DROP, "flow_bad", "segment that its flow's state does not allow")              \
 	/* seal and egress: passes */                                                              \
 	X(PASS_ARP, PASS, "pass_arp", "ARP")                                                       \
 	X(PASS_ND, PASS, "pass_nd", "neighbour solicitation or advertisement")                     \
@@ -62,6 +65,11 @@
 	X(PASS_WG, PASS, "pass_wg", "WireGuard")                                                   \
 	X(PASS_OPEN, PASS, "pass_open", "port the roster opens")                                   \
 	X(PASS_RESCUE, PASS, "pass_rescue", "port the local config opens")                         \
+	X(PASS_FLOW, PASS, "pass_flow", "flow this node was allowed to open")                      \
+	X(PASS_FLOW_ERROR, PASS, "pass_flow_error", "ICMP error that quotes such a flow")          \
+	X(PASS_EGRESS, PASS, "pass_egress", "new flow out that the egress list allows")            \
+	X(PASS_TRIAL, PASS, "pass_trial", "the flow of whoever tries the seal")                    \
+	X(PASS_GUEST, PASS, "pass_guest", "frame of a guest behind a bridge's port")               \
 	/* frame: on ppn0 */                                                                       \
 	X(FRAME_OTHER, DROP, "frame_other", "frame for another node")                              \
 	X(FRAME_FORM, DROP, "frame_form", "frame of a wrong length, or not to our own address")    \

@@ -67,7 +67,7 @@ bench_start() {
 	ifindex=$(node_exec starter cat /sys/class/net/eth0/ifindex)
 	for ((i = 0; i < STARTS; i++)); do
 		# shellcheck disable=SC2046 # words of a command
-		figures+=$(node_exec starter sealed "/sys/fs/bpf/ppn/1/links/$ifindex" $(ppnd_of starter) 2>>"$(node_log starter ppnd)")$'\n'
+		figures+=$(node_exec starter sealed "/sys/fs/bpf/ppn/2/links/$ifindex" $(ppnd_of starter) 2>>"$(node_log starter ppnd)")$'\n'
 		node_exec starter ppn unseal --yes >/dev/null 2>&1 || :
 		node_reboot starter
 		rm -rf "$(node_dir starter)/state"

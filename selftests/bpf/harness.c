@@ -24,6 +24,7 @@ struct harness {
 	struct egress_bpf *egress;
 	struct ring_buffer *ring;
 	struct ppn_policy *policy;
+	uint64_t *port_bits;
 	struct ppn_count *row; /* per CPU */
 	int cpus;
 	uint32_t events;
@@ -118,10 +119,12 @@ struct harness *harness_open(const struct harness_options *options)
 	load_egress(h);
 	h->policy = mmap(NULL, sizeof(*h->policy), PROT_READ | PROT_WRITE, MAP_SHARED,
 			 bpf_map__fd(h->seal->maps.policy), 0);
+	h->port_bits = mmap(NULL, PPN_MAP_PORT_BITS * sizeof(uint64_t), PROT_READ | PROT_WRITE,
+			    MAP_SHARED, bpf_map__fd(h->seal->maps.port_bits), 0);
 	h->ring = ring_buffer__new(bpf_map__fd(h->seal->maps.packets), on_event, h, NULL);
 	h->cpus = libbpf_num_possible_cpus();
 	h->row = calloc((size_t)h->cpus, sizeof(*h->row));
-	if (h->policy == MAP_FAILED || !h->ring || !h->row)
+	if (h->policy == MAP_FAILED || h->port_bits == MAP_FAILED || !h->ring || !h->row)
 		bail_out("policy and ring buffer");
 	harness_pin(h, true);
 	harness_fleet(h, true);
@@ -132,6 +135,7 @@ void harness_close(struct harness *h)
 {
 	ring_buffer__free(h->ring);
 	munmap(h->policy, sizeof(*h->policy));
+	munmap(h->port_bits, PPN_MAP_PORT_BITS * sizeof(uint64_t));
 	egress_bpf__destroy(h->egress);
 	seal_bpf__destroy(h->seal);
 	free(h->row);
@@ -148,6 +152,7 @@ static void close_ports(struct harness *h)
 	while (!bpf_map_get_next_key(fd, NULL, &key))
 		if (bpf_map_delete_elem(fd, &key))
 			bail_out("open_ports");
+	memset(h->port_bits, 0, PPN_MAP_PORT_BITS * sizeof(uint64_t));
 }
 
 void harness_policy(struct harness *h, enum ppn_column column, uint32_t flags)
@@ -222,11 +227,13 @@ void harness_port(struct harness *h, uint8_t proto, uint16_t port, bool rescue, 
 		.generation = PPN_POLICY_GENERATION(h->policy->word),
 		.port = htons(port),
 		.proto = proto,
+		.kind = rescue ? PPN_PORT_RESCUE : PPN_PORT_ROSTER,
 	};
 	struct ppn_port_rule rule = {};
 
-	if (bpf_map_lookup_elem(bpf_map__fd(h->seal->maps.open_ports), &key, &rule))
-		rule.rescue = rescue;
+	(void)bpf_map_lookup_elem(bpf_map__fd(h->seal->maps.open_ports), &key, &rule);
+	h->port_bits[PPN_PORT_BITS_WORD(key.generation, proto == IPPROTO_UDP, port)] |=
+		1ULL << PPN_PORT_BITS_BIT(port);
 	if (prefix)
 		add_prefix(&rule, prefix);
 	else
@@ -236,7 +243,11 @@ void harness_port(struct harness *h, uint8_t proto, uint16_t port, bool rescue, 
 
 void harness_iface(struct harness *h, uint8_t underlay, uint8_t flags)
 {
-	const struct ppn_iface iface = { .underlay = underlay, .flags = flags };
+	const struct ppn_iface iface = {
+		.group = HARNESS_IFINDEX,
+		.underlay = underlay,
+		.flags = flags,
+	};
 	const uint32_t ifindex = HARNESS_IFINDEX;
 
 	put(h->seal->maps.ifaces, &ifindex, &iface);

@@ -32,7 +32,7 @@
 
 #define BPFFS "/sys/fs/bpf"
 #define ROOT BPFFS "/ppn"
-#define FOLDER ROOT "/1"
+#define FOLDER ROOT "/2"
 
 static unsigned int n_tests, n_failed;
 static char why[PPN_WHY_LEN];
@@ -188,10 +188,10 @@ static void test_refusals(void)
 	ok(open_at(root) == -EROFS && strstr(why, "read-write"), "read-only bpffs: said");
 	(void)umount(dir);
 	(void)rmdir(dir);
-	must("mkdir -p " ROOT "/2");
-	ok(open_at(NULL) == -EPROTO && strstr(why, "newer ppnd (ABI 2"),
+	must("mkdir -p " ROOT "/3");
+	ok(open_at(NULL) == -EPROTO && strstr(why, "newer ppnd (ABI 3"),
 	   "pins of a newer ABI: refused in words");
-	must("rmdir " ROOT "/2");
+	must("rmdir " ROOT "/3");
 }
 
 static void test_unprivileged(void)
@@ -515,12 +515,12 @@ static int pinned_map(const char *name)
 	return bpf_obj_get(path);
 }
 
-static int port_rule(uint32_t generation, uint8_t proto, uint16_t port,
+static int port_rule(uint32_t generation, uint8_t proto, uint16_t port, uint8_t kind,
 		     struct ppn_port_rule *ret_rule)
 {
-	const struct ppn_port_key key = { .generation = generation,
-					  .port = htons(port),
-					  .proto = proto };
+	const struct ppn_port_key key = {
+		.generation = generation, .port = htons(port), .proto = proto, .kind = kind
+	};
 	int fd = pinned_map("open_ports"), err;
 
 	err = bpf_map_lookup_elem(fd, &key, ret_rule);
@@ -546,7 +546,7 @@ static unsigned int count_rows(const char *name, size_t key_len)
 static const struct ppn_open_port ports[] = {
 	{ IPPROTO_TCP, .any = 1, .port = 443 },
 	{ IPPROTO_UDP, .prefix_len = 13, .port = 53, .prefix = { 0x20, 0x0f, [15] = 9 } },
-	{ IPPROTO_TCP, .rescue = 1, .prefix_len = 128, .port = 22,
+	{ IPPROTO_TCP, .kind = PPN_PORT_RESCUE, .prefix_len = 128, .port = 22,
 	  .prefix = { 0x20, 1, [15] = 1 } },
 	{ IPPROTO_TCP, .prefix_len = 16, .port = 22, .prefix = { 0x20, 2 } },
 };
@@ -571,16 +571,18 @@ static void test_policy(struct ppn_datapath *dp)
 		   PPN_POLICY_FLAGS(word) == (PPN_POLICY_SEAT | PPN_POLICY_PORTS) &&
 		   !memcmp(&now, &table, sizeof(now)),
 	   "column, flags, generation and table are in force");
-	ok(!port_rule(gen, IPPROTO_UDP, 53, &rule) && rule.n == 1 && !rule.any &&
+	ok(!port_rule(gen, IPPROTO_UDP, 53, PPN_PORT_ROSTER, &rule) && rule.n == 1 && !rule.any &&
 		   rule.prefix[0].addr[1] == 0x08 && rule.prefix[0].mask[1] == 0xf8 &&
 		   !rule.prefix[0].mask[2] && !rule.prefix[0].addr[15],
 	   "prefix as mask, host bits zero");
-	ok(!port_rule(gen, IPPROTO_TCP, 22, &rule) && !rule.rescue && rule.n == 2,
-	   "bound: a port of roster and rescue takes both");
-	ok(!ppn_datapath_policy(dp, PPN_COLUMN_HOLDING, PPN_POLICY_CLAIM, &table, ports, 4) &&
-		   !port_rule(2, IPPROTO_TCP, 22, &rule) && rule.rescue && rule.n == 1 &&
+	ok(!port_rule(gen, IPPROTO_TCP, 22, PPN_PORT_ROSTER, &rule) && rule.n == 1 &&
+		   rule.prefix[0].addr[1] == 2 &&
+		   !port_rule(gen, IPPROTO_TCP, 22, PPN_PORT_RESCUE, &rule) && rule.n == 1 &&
 		   rule.prefix[0].addr[1] == 1,
-	   "holding: it is the rescue's");
+	   "a port of roster and rescue has a row of each");
+	ok(!ppn_datapath_policy(dp, PPN_COLUMN_HOLDING, PPN_POLICY_CLAIM, &table, ports, 4) &&
+		   !port_rule(2, IPPROTO_TCP, 22, PPN_PORT_RESCUE, &rule),
+	   "rows of the next generation");
 	ok(!ppn_datapath_policy(dp, PPN_COLUMN_HOLDING, 0, &table, NULL, 0) &&
 		   !ppn_datapath_policy_now(dp, &word, &now) && !PPN_POLICY_FLAGS(word),
 	   "no rows: no look-up");

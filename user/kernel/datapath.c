@@ -37,11 +37,22 @@ static const struct {
 };
 
 static const char *const maps[_DP_MAP_MAX] = {
-	[DP_POLICY] = "policy",		  [DP_OPEN_PORTS] = "open_ports",
-	[DP_IFACES] = "ifaces",		  [DP_FLOORS] = "floors",
-	[DP_PACKETS] = "packets",	  [DP_SLOTS] = "slots",
-	[DP_COMMAND] = "command",	  [DP_FRAMES] = "frames",
-	[DP_SEAL_COUNT] = "seal_count",	  [DP_EGRESS_COUNT] = "egress_count",
+	[DP_POLICY] = "policy",
+	[DP_OPEN_PORTS] = "open_ports",
+	[DP_PORT_BITS] = "port_bits",
+	[DP_EGRESS_PORTS] = "egress_ports",
+	[DP_FLOWS] = "flows",
+	[DP_FLOW_FILTER] = "flow_filter",
+	[DP_OBSERVED] = "observed",
+	[DP_SAMPLES] = "samples",
+	[DP_IFACES] = "ifaces",
+	[DP_FLOORS] = "floors",
+	[DP_PACKETS] = "packets",
+	[DP_SLOTS] = "slots",
+	[DP_COMMAND] = "command",
+	[DP_FRAMES] = "frames",
+	[DP_SEAL_COUNT] = "seal_count",
+	[DP_EGRESS_COUNT] = "egress_count",
 	[DP_FRAME_COUNT] = "frame_count",
 };
 
@@ -51,6 +62,16 @@ uint64_t dp_now_ms(void)
 
 	(void)clock_gettime(CLOCK_MONOTONIC, &now);
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* The coarse clock's resolution is the kernel's tick. */
+uint32_t dp_hz(void)
+{
+	struct timespec tick;
+
+	if (clock_getres(CLOCK_MONOTONIC_COARSE, &tick) || tick.tv_nsec <= 0)
+		return 0;
+	return (uint32_t)(1000000000 / tick.tv_nsec);
 }
 
 /* MEMBARRIER_CMD_GLOBAL is synchronize_rcu(), and programs run inside RCU. A kernel that refuses it
@@ -88,7 +109,7 @@ static int open_object(struct ppn_datapath *dp, enum dp_object which, char *ret_
 	return 0;
 }
 
-/* What rate.h asks of its loader. The coarse clock's resolution is the kernel's tick. */
+/* What rate.h asks of its loader. */
 static int set_rates(struct bpf_object *seal, char *ret_why)
 {
 	struct bpf_map *map = bpf_object__find_map_by_name(seal, ".rodata");
@@ -98,17 +119,15 @@ static int set_rates(struct bpf_object *seal, char *ret_why)
 	} u;
 	size_t len = 0;
 	const void *initial = map ? bpf_map__initial_value(map, &len) : NULL;
-	struct timespec tick;
 
 	if (!initial || len < sizeof(u.rodata) || len > sizeof(u))
 		return dp_why(ret_why, -EINVAL, "seal.bpf.o: not the settings it was built with");
 	memcpy(&u, initial, len);
-	if (clock_getres(CLOCK_MONOTONIC_COARSE, &tick) || !tick.tv_nsec ||
-	    getrandom(u.rodata.rate_seed, sizeof(u.rodata.rate_seed), 0) !=
-		    (ssize_t)sizeof(u.rodata.rate_seed))
+	u.rodata.hz = dp_hz();
+	if (!u.rodata.hz || getrandom(u.rodata.rate_seed, sizeof(u.rodata.rate_seed), 0) !=
+				    (ssize_t)sizeof(u.rodata.rate_seed))
 		return dp_why(ret_why, -EIO, "the kernel's tick or random numbers: %s",
 			      strerror(errno));
-	u.rodata.hz = (uint32_t)(1000000000 / tick.tv_nsec);
 	return bpf_map__set_initial_value(map, &u, len);
 }
 
@@ -186,6 +205,12 @@ static int map_all(struct ppn_datapath *dp, char *ret_why)
 	if (!err)
 		err = map_memory(dp->map[DP_SLOTS], PPN_SEATS_MAX * sizeof(*dp->slots), &dp->slots);
 	if (!err)
+		err = map_memory(dp->map[DP_PORT_BITS], PPN_MAP_PORT_BITS * sizeof(*dp->port_bits),
+				 &dp->port_bits);
+	if (!err)
+		err = map_memory(dp->map[DP_FLOW_FILTER],
+				 PPN_MAP_FLOW_FILTER * sizeof(*dp->flow_filter), &dp->flow_filter);
+	if (!err)
 		err = bpf_obj_get_info_by_fd(dp->map[DP_POLICY], &info, &len);
 	if (err)
 		return dp_why(ret_why, err, "maps not mapped: %s", strerror(-err));
@@ -233,6 +258,7 @@ int ppn_datapath_open(struct ppn_datapath **ret_dp, const char *pin_root, bool *
 	dp = calloc(1, sizeof(*dp));
 	if (!dp)
 		return dp_why(ret_why, -ENOMEM, "no memory");
+	dp->clock = -1;
 	(void)snprintf(dp->root, sizeof(dp->root), "%s", root);
 	(void)snprintf(dp->folder, sizeof(dp->folder), "%s/%d", root, PPN_ABI);
 	(void)snprintf(dp->links, sizeof(dp->links), "%s/links", dp->folder);
@@ -256,6 +282,12 @@ void ppn_datapath_close(struct ppn_datapath **dp)
 		(void)munmap(d->policy, sizeof(*d->policy));
 	if (d->slots)
 		(void)munmap(d->slots, PPN_SEATS_MAX * sizeof(*d->slots));
+	if (d->port_bits)
+		(void)munmap(d->port_bits, PPN_MAP_PORT_BITS * sizeof(*d->port_bits));
+	if (d->flow_filter)
+		(void)munmap(d->flow_filter, PPN_MAP_FLOW_FILTER * sizeof(*d->flow_filter));
+	if (d->clock >= 0)
+		close(d->clock);
 	for (size_t i = 0; i < d->n_held; i++)
 		close(d->held[i].fd);
 	for (int i = 0; i < _DP_OBJECT_MAX; i++)

@@ -45,27 +45,43 @@ int ppn_datapath_hold(struct ppn_datapath *dp, uint32_t ifindex, enum ppn_hold *
  * is attached afterwards pins its maps anew. */
 int ppn_datapath_unseal(struct ppn_datapath *dp, char ret_why[static PPN_WHY_LEN]);
 
+/* One port and one prefix that may use it. Several of one {proto, port, kind, way} make one row. */
 struct ppn_open_port {
-	uint8_t proto, rescue, any, prefix_len; /* prefix_len of a 128-bit (IPv4-mapped) prefix */
-	uint16_t port; /* host order */
+	uint8_t proto; /* IPPROTO_TCP or IPPROTO_UDP */
+	uint8_t kind; /* enum ppn_port_kind */
+	uint8_t any; /* any address; else: */
+	uint8_t prefix_len; /* of a 128-bit (IPv4-mapped) prefix */
+	uint16_t port; /* host order; egress: the other side's, 0 for every port */
+	uint8_t egress; /* 1: a flow that this node may open; else a port that it opens to others */
 	uint8_t prefix[16];
+	uint64_t until; /* jiffies (ppn_datapath_clock()); 0: never ends */
 };
 
 /*
  * The whole policy as one step: rows and table of a new generation are written first, one 64-bit store
- * selects them, rows of the former generation go last (at the next change). PPN_POLICY_PORTS is set here.
+ * selects them, rows of the former generation go last (at the next change). PPN_POLICY_PORTS and _EGRESS
+ * are set here. `ports` holds both ways, PPN_DATAPATH_OPEN_MAX and _EGRESS_MAX rows of each at most.
  * -E2BIG: too many rows or prefixes.
  */
+enum {
+	PPN_DATAPATH_OPEN_MAX = PPN_MAP_OPEN_PORTS / 2,
+	PPN_DATAPATH_EGRESS_MAX = PPN_MAP_EGRESS_PORTS / 2,
+};
 int ppn_datapath_policy(struct ppn_datapath *dp, enum ppn_column column, uint32_t flags,
 			const struct ppn_policy_table *table, const struct ppn_open_port *ports,
 			size_t n_ports);
 /* What is in force, as a restart finds it. */
 int ppn_datapath_policy_now(struct ppn_datapath *dp, uint64_t *ret_word,
 			    struct ppn_policy_table *ret);
+/* The kernel's jiffies now, and how many make a second. */
+int ppn_datapath_clock(struct ppn_datapath *dp, uint64_t *ret_jiffies, uint32_t *ret_hz);
 int ppn_datapath_underlay(struct ppn_datapath *dp, uint32_t ifindex, enum ppn_underlay underlay);
 /* The same, and 802.1X: EAPOL passes. Whether it is a bond's member (LACP passes) is found out here. */
 int ppn_datapath_iface(struct ppn_datapath *dp, uint32_t ifindex, enum ppn_underlay underlay,
 		       bool dot1x);
+/* The whole row, as it is. -E2BIG: ifindex is beyond the table, the interface has row 0, the closed one. */
+int ppn_datapath_iface_row(struct ppn_datapath *dp, uint32_t ifindex, const struct ppn_iface *row);
+int ppn_datapath_iface_now(struct ppn_datapath *dp, uint32_t ifindex, struct ppn_iface *ret_row);
 /* Raise the floor of {serial, type}. -ENOSPC: 128 serials are known; the caller drops the oldest. */
 int ppn_datapath_floor(struct ppn_datapath *dp, const uint8_t serial[static PPN_SERIAL_LEN],
 		       enum ppn_packet_type type, uint64_t time_ms);
@@ -74,9 +90,37 @@ int ppn_datapath_floor_drop(struct ppn_datapath *dp, const uint8_t serial[static
 			    enum ppn_packet_type type);
 
 enum ppn_counter_set { PPN_COUNT_SEAL, PPN_COUNT_EGRESS, PPN_COUNT_FRAME, _PPN_COUNT_MAX };
-/* Sums over CPUs, one row a reason. */
+/* Sums over CPUs and slots, one row a reason. */
 int ppn_datapath_counters(struct ppn_datapath *dp, enum ppn_counter_set set,
 			  struct ppn_count ret_counts[static _PPN_REASON_MAX]);
+/* Of one slot (of struct ppn_iface); of PPN_COUNT_FRAME only slot 0 counts. */
+int ppn_datapath_counters_slot(struct ppn_datapath *dp, enum ppn_counter_set set, uint32_t slot,
+			       struct ppn_count ret_counts[static _PPN_REASON_MAX]);
+/* Both ways of a slot to zero, before another interface gets it. */
+int ppn_datapath_counters_clear(struct ppn_datapath *dp, uint32_t slot);
+
+/* -- flows this node opened -- */
+
+struct ppn_flow_sweep {
+	uint32_t flows; /* in the table, as the last whole walk saw it */
+	uint32_t ended, timed_out, ruled_out; /* removed by this call */
+	bool whole; /* this call ended a walk */
+};
+/*
+ * Removes flows that have ended, that are silent for too long, or that no rule allows any more. Looks at
+ * a few thousand and goes on where the last call stopped: call it once a second, and after
+ * ppn_datapath_policy() until `whole`.
+ */
+int ppn_datapath_flows_sweep(struct ppn_datapath *dp, struct ppn_flow_sweep *ret);
+
+/* -- what observing spared -- */
+
+/* Runs fn over the table, in no order; a row may come twice or not at all while packets come. */
+int ppn_datapath_observed(struct ppn_datapath *dp,
+			  void (*fn)(void *arg, const struct ppn_observed_key *key,
+				     const struct ppn_count *count),
+			  void *arg);
+int ppn_datapath_observed_clear(struct ppn_datapath *dp);
 
 /* -- frame: ppn0 -- */
 
@@ -103,6 +147,7 @@ int ppn_datapath_frame_again(struct ppn_datapath *dp, uint32_t slot, const struc
 struct ppn_datapath_events {
 	void (*packet)(void *arg, const struct ppn_packet_event *event);
 	void (*frame)(void *arg, const struct ppn_frame_event *event);
+	void (*sample)(void *arg, const struct ppn_sample *sample); /* under PPN_POLICY_WATCH */
 	void *arg;
 };
 /* Once (-EALREADY). One epoll fd to wait on for reading; ppn_datapath_consume() then runs the callbacks.

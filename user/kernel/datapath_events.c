@@ -23,6 +23,16 @@ static int on_frame(void *arg, void *data, size_t len)
 	return 0;
 }
 
+static int on_sample(void *arg, void *data, size_t len)
+{
+	const struct ppn_sample *sample = data;
+	struct ppn_datapath *dp = arg;
+
+	if (len >= sizeof(*sample) && sample->captured <= PPN_SAMPLE_COPY && dp->events.sample)
+		dp->events.sample(dp->events.arg, sample);
+	return 0;
+}
+
 int ppn_datapath_listen(struct ppn_datapath *dp, const struct ppn_datapath_events *events)
 {
 	struct ring_buffer *rings;
@@ -35,6 +45,8 @@ int ppn_datapath_listen(struct ppn_datapath *dp, const struct ppn_datapath_event
 	if (!rings)
 		return -errno;
 	err = ring_buffer__add(rings, dp->map[DP_FRAMES], on_frame, dp);
+	if (!err)
+		err = ring_buffer__add(rings, dp->map[DP_SAMPLES], on_sample, dp);
 	if (err) {
 		ring_buffer__free(rings);
 		return err;

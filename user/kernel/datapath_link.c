@@ -229,7 +229,7 @@ static int keep(struct ppn_datapath *dp, uint32_t ifindex, int fd)
 	}
 	for (i = 0; i < dp->n_held && dp->held[i].ifindex != ifindex; i++)
 		;
-	if (i == PPN_MAP_IFACES) {
+	if (i == DP_HELD_MAX) {
 		close(fd); /* the pin holds it */
 		return 0;
 	}

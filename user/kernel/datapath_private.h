@@ -13,8 +13,14 @@ enum dp_program { DP_SEAL_IN, DP_SEAL_OUT, DP_MESH_IN, DP_MESH_OUT, _DP_PROGRAM_
 enum dp_map {
 	DP_POLICY,
 	DP_OPEN_PORTS,
+	DP_PORT_BITS,
+	DP_EGRESS_PORTS,
+	DP_FLOWS,
+	DP_FLOW_FILTER,
 	DP_IFACES,
 	DP_FLOORS,
+	DP_OBSERVED,
+	DP_SAMPLES,
 	DP_PACKETS,
 	DP_SLOTS,
 	DP_COMMAND,
@@ -31,6 +37,15 @@ struct dp_held {
 	int fd;
 };
 
+enum { DP_HELD_MAX = 256 };
+
+/* A walk through `flows` that goes on from call to call. */
+struct dp_walk {
+	__u32 at; /* the kernel's own cursor, if `under_way` */
+	bool under_way;
+	uint32_t seen, last; /* in this walk, in the last whole one */
+};
+
 struct ppn_datapath {
 	char root[PATH_MAX - 64];
 	char folder[PATH_MAX - 56]; /* root/ABI */
@@ -39,14 +54,18 @@ struct ppn_datapath {
 	int program[_DP_PROGRAM_MAX]; /* fds, owned by their objects, as are these: */
 	int map[_DP_MAP_MAX];
 	uint32_t policy_id; /* of the policy map: every program of ours uses it */
-	struct ppn_policy *policy; /* mapped */
-	struct ppn_slot *slots; /* mapped */
+	struct ppn_policy *policy; /* mapped, as these are: */
+	uint64_t *port_bits;
+	uint32_t *flow_filter;
+	struct ppn_slot *slots;
 	uint64_t flipped_ms; /* last change of the policy word, 0: never */
 	uint64_t closed_ms[PPN_SEATS_MAX];
 	struct ring_buffer *rings;
 	struct ppn_datapath_events events;
 	size_t n_held;
-	struct dp_held held[PPN_MAP_IFACES];
+	struct dp_held held[DP_HELD_MAX];
+	int clock; /* program that tells jiffies; -1: not loaded */
+	struct dp_walk flows; /* where the sweep stands */
 };
 
 /* -- datapath_why.c -- */
@@ -109,6 +128,17 @@ int dp_tc_holds(struct ppn_datapath *dp, uint32_t ifindex);
 /* Off every interface of this namespace; a clsact that nobody uses goes too. */
 int dp_tc_detach_all(struct ppn_datapath *dp);
 
+/* -- datapath_rules.c: open_ports, port_bits, egress_ports -- */
+
+/* Writes the rows of a generation that is not selected; ret_flags: PPN_POLICY_PORTS, _EGRESS. */
+int dp_rules_write(struct ppn_datapath *dp, uint32_t generation, const struct ppn_open_port *ports,
+		   size_t n_ports, uint32_t *ret_flags);
+/* Removes the rows of all generations but this one. */
+int dp_rules_purge(struct ppn_datapath *dp, uint32_t generation);
+/* Does a rule of this generation allow the flow, now? */
+bool dp_rules_allow(struct ppn_datapath *dp, uint32_t generation, uint64_t jiffies,
+		    const struct ppn_flow_key *key);
+
 /* -- datapath_external.c -- */
 
 /* 1, 0, or -errno (-ENODEV). */
@@ -117,6 +147,8 @@ int dp_is_bond_member(uint32_t ifindex);
 /* -- datapath.c -- */
 
 uint64_t dp_now_ms(void);
+/* Ticks a second. 0: the kernel does not say. */
+uint32_t dp_hz(void);
 /* Returns once no program still runs on what it read before the call. `since_ms`: when that was replaced. */
 void dp_quiesce(uint64_t since_ms);
 

@@ -247,7 +247,7 @@ static int take_service(struct ppn_open_port *ret_row, const char *key, char ret
 static int set_rescue(void *arg, const char *key, const char *value, char ret_why[static 160])
 {
 	struct ppnd_config *config = arg;
-	struct ppn_open_port row = { .rescue = 1 };
+	struct ppn_open_port row = { .kind = PPN_PORT_RESCUE };
 	char copy[256], *at = copy, *item;
 	int err = take_service(&row, key, ret_why);
 

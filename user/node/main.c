@@ -201,7 +201,11 @@ static struct event *add_event(struct ppnd *ppnd, int fd, short what, event_call
 
 static int listen_all(struct ppnd *ppnd)
 {
-	const struct ppn_datapath_events events = { on_packet, on_frame, ppnd };
+	const struct ppn_datapath_events events = {
+		.packet = on_packet,
+		.frame = on_frame,
+		.arg = ppnd,
+	};
 	int err = ppn_datapath_listen(ppnd->dp, &events);
 
 	if (!err)

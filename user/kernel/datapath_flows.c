@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* Flows this node opened: the kernel adds them and moves them on, what is over goes here. */
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+#include "kernel/datapath_private.h"
+
+/* Looked at in one call, and by one system call. */
+enum { LOOKED_AT = 4096, AT_ONCE = 128 };
+
+enum fate { KEPT, ENDED, TIMED_OUT, RULED_OUT };
+
+struct now {
+	uint64_t jiffies;
+	uint32_t hz, generation;
+};
+
+static uint32_t timeout(const struct ppn_flow_key *key, uint8_t state)
+{
+	static const uint32_t tcp[_PPN_FLOW_MAX] = {
+		[PPN_FLOW_SENT] = PPN_FLOW_TCP_SENT,
+		[PPN_FLOW_OPEN] = PPN_FLOW_TCP_OPEN,
+		[PPN_FLOW_CLOSING] = PPN_FLOW_TCP_CLOSING,
+		[PPN_FLOW_CLOSED] = PPN_FLOW_TCP_CLOSED,
+	};
+
+	if (key->proto == IPPROTO_UDP)
+		return state == PPN_FLOW_OPEN ? PPN_FLOW_UDP_OPEN : PPN_FLOW_UDP_SENT;
+	return state < _PPN_FLOW_MAX ? tcp[state] : 0;
+}
+
+static enum fate judge(struct ppn_datapath *dp, const struct now *now,
+		       const struct ppn_flow_key *key, const struct ppn_flow_value *flow)
+{
+	/* A packet may have come since `now` was read. */
+	const uint64_t silent = now->jiffies > flow->seen ? now->jiffies - flow->seen : 0;
+
+	if (silent > (uint64_t)timeout(key, flow->state) * now->hz)
+		return flow->state == PPN_FLOW_CLOSED ? ENDED : TIMED_OUT;
+	if (flow->generation == now->generation && (!flow->until || now->jiffies <= flow->until))
+		return KEPT;
+	return dp_rules_allow(dp, now->generation, now->jiffies, key) ? KEPT : RULED_OUT;
+}
+
+/* Removed first, then counted down: a slot never says "none" of a flow that is there. */
+static int remove_flow(struct ppn_datapath *dp, const struct ppn_flow_key *key)
+{
+	if (bpf_map_delete_elem(dp->map[DP_FLOWS], key))
+		return errno == ENOENT ? 0 : -errno;
+	__atomic_sub_fetch(&dp->flow_filter[ppn_flow_slot(key)], 1, __ATOMIC_RELAXED);
+	return 0;
+}
+
+static void tally(struct ppn_flow_sweep *sweep, enum fate fate)
+{
+	sweep->ended += fate == ENDED;
+	sweep->timed_out += fate == TIMED_OUT;
+	sweep->ruled_out += fate == RULED_OUT;
+}
+
+/* Some flows on from where the walk stands: whole buckets. 1: the walk is at its end. */
+static int look(struct ppn_datapath *dp, const struct now *now, struct ppn_flow_sweep *sweep)
+{
+	struct dp_walk *walk = &dp->flows;
+	struct ppn_flow_value flows[AT_ONCE];
+	struct ppn_flow_key keys[AT_ONCE];
+	__u32 n = AT_ONCE;
+	int err, gone;
+
+	err = bpf_map_lookup_batch(dp->map[DP_FLOWS], walk->under_way ? &walk->at : NULL, &walk->at,
+				   keys, flows, &n, NULL);
+	if (err && err != -ENOENT)
+		return err;
+	walk->under_way = true;
+	for (__u32 i = 0; i < n; i++) {
+		enum fate fate = judge(dp, now, &keys[i], &flows[i]);
+
+		tally(sweep, fate);
+		walk->seen += fate == KEPT;
+		gone = fate == KEPT ? 0 : remove_flow(dp, &keys[i]);
+		if (gone)
+			return gone;
+	}
+	return err ? 1 : 0;
+}
+
+int ppn_datapath_flows_sweep(struct ppn_datapath *dp, struct ppn_flow_sweep *ret)
+{
+	struct ppn_flow_sweep sweep = { 0 };
+	struct now now = { 0 };
+	int err;
+
+	err = ppn_datapath_clock(dp, &now.jiffies, &now.hz);
+	now.generation =
+		PPN_POLICY_GENERATION(__atomic_load_n(&dp->policy->word, __ATOMIC_ACQUIRE));
+	for (int i = 0; i < LOOKED_AT / AT_ONCE && !err; i++)
+		err = look(dp, &now, &sweep);
+	if (err < 0)
+		return err;
+	if (err == 1) {
+		dp->flows.last = dp->flows.seen;
+		dp->flows.seen = 0;
+		dp->flows.under_way = false;
+		sweep.whole = true;
+	}
+	sweep.flows = dp->flows.last;
+	*ret = sweep;
+	return 0;
+}
