@@ -81,6 +81,27 @@ check "a first start with an outbound session" ppn wait holding --timeout 10
 is "enforces" "$(mode)" enforce
 node_stop box ppnd
 
+# The session's address is the bridge's, what is sealed is its port.
+node_reboot box
+rm -rf "$DIR/state"
+node_exec box ip link add br0 type bridge
+node_exec box ip link set dev eth0 master br0 up
+node_exec box ip link set dev br0 up
+node_exec box ip addr flush dev eth0
+node_exec box ip addr add 192.0.2.2/24 dev br0
+node_start box bridged nc -lk 192.0.2.2 22
+wait_for 5 node_exec desk nc -z -w1 192.0.2.2 22
+node_start desk across bash -c 'exec 3<>/dev/tcp/192.0.2.2/22; exec sleep infinity <&3'
+wait_for 5 bash -c "[ -n \"\$(nsenter -t $(node_pid box bridged) -n ss -Htn state established sport = 22)\" ]"
+start
+check "a first start with an inbound session over a bridge" ppn wait holding --timeout 10
+is "observes" "$(mode)" observe
+node_stop box ppnd
+node_exec box ip link del br0
+node_reboot box
+node_exec box ip addr replace 192.0.2.2/24 dev eth0
+rm -rf "$DIR/state"
+
 # [rescue]: the one way in that the operator wrote down.
 printf '[rescue]\ntcp/22 = 192.0.2.1/32\n' >>"$DIR/etc/ppnd.conf"
 node_start box server2 nc -lk 192.0.2.2 22

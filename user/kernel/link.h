@@ -58,23 +58,7 @@ int ppn_link_addresses(struct ppn_link *link, uint32_t ifindex, uint8_t (*ret_ad
 
 /* -- listings: the whole namespace, for those who judge it. Arrays are the caller's to free(). -- */
 
-enum ppn_link_limit {
-	PPN_LINKS_MAX = 32768,
-	PPN_LINK_KIND_LEN = 16,
-};
-
-struct ppn_link_row {
-	uint32_t ifindex, mtu;
-	uint32_t master; /* bridge or bond it is a port of, 0: none */
-	uint32_t lower; /* device it sits on (VLAN, macvlan), of this namespace; 0: none */
-	uint32_t xdp_id; /* program at the XDP hook, 0: none */
-	uint8_t xdp_mode; /* XDP_ATTACHED_* of linux/if_link.h */
-	bool up, loopback, on_bus;
-	uint8_t mac[6];
-	char name[IFNAMSIZ], kind[PPN_LINK_KIND_LEN]; /* kind "": a physical one */
-};
-/* -E2BIG: more than PPN_LINKS_MAX. */
-int ppn_link_list(struct ppn_link *link, struct ppn_link_row **ret_rows, size_t *ret_n);
+#define PPN_LINKS_MAX 32768
 
 struct ppn_link_addr {
 	uint32_t ifindex;
@@ -91,6 +75,9 @@ struct ppn_link_guest {
 	uint8_t mac[6];
 };
 int ppn_link_guest_list(struct ppn_link *link, struct ppn_link_guest **ret_guests, size_t *ret_n);
+
+/* The program at a device's XDP hook (0: none) and how it is attached: XDP_ATTACHED_* of linux/if_link.h. */
+int ppn_link_xdp(struct ppn_link *link, uint32_t ifindex, uint32_t *ret_program, uint8_t *ret_mode);
 
 /*
  * RTM_NEWLINK, RTM_DELLINK, address changes: an fd for the event loop, then dispatch. `gone`: deleted, or

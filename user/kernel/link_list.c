@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* Every link, address and learnt neighbour of the namespace, as rtnetlink dumps them. */
+/* Every address and learnt neighbour of the namespace, as rtnetlink dumps them; what is at the XDP hook. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,73 +55,6 @@ static int dump(struct ppn_link *link, int type, const void *head, size_t head_l
 		list->rows = NULL;
 	}
 	return err;
-}
-
-/* ---- links ---- */
-
-static void take_kind(struct ppn_link_row *row, struct nlattr *attr)
-{
-	struct nlattr *info[IFLA_INFO_MAX + 1];
-
-	if (attr && !nla_parse_nested(info, IFLA_INFO_MAX, attr, NULL) && info[IFLA_INFO_KIND])
-		nla_strlcpy(row->kind, info[IFLA_INFO_KIND], sizeof(row->kind));
-}
-
-static void take_xdp(struct ppn_link_row *row, struct nlattr *attr)
-{
-	struct nlattr *xdp[IFLA_XDP_MAX + 1];
-
-	if (!attr || nla_parse_nested(xdp, IFLA_XDP_MAX, attr, NULL))
-		return;
-	if (xdp[IFLA_XDP_ATTACHED])
-		row->xdp_mode = nla_get_u8(xdp[IFLA_XDP_ATTACHED]);
-	if (xdp[IFLA_XDP_PROG_ID])
-		row->xdp_id = nla_get_u32(xdp[IFLA_XDP_PROG_ID]);
-}
-
-static int take_link(const struct nlmsghdr *hdr, void *ret_row)
-{
-	const struct ifinfomsg *head = nlmsg_data(hdr);
-	struct nlattr *attr[IFLA_MAX + 1];
-	struct ppn_link_row *row = ret_row;
-
-	if (hdr->nlmsg_type != RTM_NEWLINK)
-		return 0;
-	if (nlmsg_parse((struct nlmsghdr *)hdr, sizeof(*head), attr, IFLA_MAX, NULL) ||
-	    !attr[IFLA_IFNAME] || !attr[IFLA_MTU])
-		return -EPROTO;
-	row->ifindex = (uint32_t)head->ifi_index;
-	row->up = head->ifi_flags & IFF_UP;
-	row->loopback = head->ifi_flags & IFF_LOOPBACK;
-	row->mtu = nla_get_u32(attr[IFLA_MTU]);
-	nla_strlcpy(row->name, attr[IFLA_IFNAME], sizeof(row->name));
-	take_kind(row, attr[IFLA_LINKINFO]);
-	take_xdp(row, attr[IFLA_XDP]);
-	row->on_bus = attr[IFLA_PARENT_DEV_BUS_NAME] != NULL;
-	if (attr[IFLA_MASTER])
-		row->master = nla_get_u32(attr[IFLA_MASTER]);
-	/* The other end of a veth pair is no device below it, nor one of another namespace. */
-	if (attr[IFLA_LINK] && !attr[IFLA_LINK_NETNSID] && strcmp(row->kind, "veth") != 0 &&
-	    nla_get_u32(attr[IFLA_LINK]) != row->ifindex)
-		row->lower = nla_get_u32(attr[IFLA_LINK]);
-	if (attr[IFLA_ADDRESS] && nla_len(attr[IFLA_ADDRESS]) == sizeof(row->mac))
-		memcpy(row->mac, nla_data(attr[IFLA_ADDRESS]), sizeof(row->mac));
-	return 1;
-}
-
-int ppn_link_list(struct ppn_link *link, struct ppn_link_row **ret_rows, size_t *ret_n)
-{
-	const struct ifinfomsg all = { .ifi_family = AF_UNSPEC };
-	struct list list = { .size = sizeof(struct ppn_link_row),
-			     .max = PPN_LINKS_MAX,
-			     .take = take_link };
-	int err = dump(link, RTM_GETLINK, &all, sizeof(all), &list);
-
-	if (err)
-		return err;
-	*ret_rows = list.rows;
-	*ret_n = list.n;
-	return 0;
 }
 
 /* ---- addresses ---- */
@@ -207,5 +140,43 @@ int ppn_link_guest_list(struct ppn_link *link, struct ppn_link_guest **ret_guest
 		return err;
 	*ret_guests = list.rows;
 	*ret_n = list.n;
+	return 0;
+}
+
+/* ---- XDP ---- */
+
+struct at_hook {
+	uint32_t program;
+	uint8_t mode;
+};
+
+static int take_xdp(const struct nlmsghdr *hdr, void *arg)
+{
+	struct nlattr *attr, *xdp[IFLA_XDP_MAX + 1];
+	struct at_hook *hook = arg;
+
+	if (hdr->nlmsg_type != RTM_NEWLINK)
+		return 0;
+	attr = nlmsg_find_attr((struct nlmsghdr *)hdr, sizeof(struct ifinfomsg), IFLA_XDP);
+	if (!attr || nla_parse_nested(xdp, IFLA_XDP_MAX, attr, NULL))
+		return 0;
+	if (xdp[IFLA_XDP_ATTACHED])
+		hook->mode = nla_get_u8(xdp[IFLA_XDP_ATTACHED]);
+	if (xdp[IFLA_XDP_PROG_ID])
+		hook->program = nla_get_u32(xdp[IFLA_XDP_PROG_ID]);
+	return 0;
+}
+
+int ppn_link_xdp(struct ppn_link *link, uint32_t ifindex, uint32_t *ret_program, uint8_t *ret_mode)
+{
+	const struct ifinfomsg head = { .ifi_family = AF_UNSPEC, .ifi_index = (int)ifindex };
+	struct at_hook hook = { 0 };
+	int err = ppn_nl_talk(link->sk, ppn_rt_msg(RTM_GETLINK, 0, &head, sizeof(head)), take_xdp,
+			      &hook);
+
+	if (err)
+		return err;
+	*ret_program = hook.program;
+	*ret_mode = hook.mode;
 	return 0;
 }

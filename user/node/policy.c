@@ -17,13 +17,15 @@ enum { PORTS_MAX = PPND_RESCUE_MAX + PPN_POLICY_RULES_MAX };
 /* Whoever installs this over SSH must not be cut off by its first start. */
 static bool session_at_first_start(struct ppnd *ppnd)
 {
-	uint32_t ifindex[PPND_INTERFACES_MAX];
 	char who[PPN_WHY_LEN];
-	size_t n = 0;
+	int err;
 
-	if (!ppnd->state.first_boot || !ppnd->fresh || ppnd_seal_external(ppnd, ifindex, &n))
+	if (!ppnd->state.first_boot || !ppnd->fresh)
 		return false;
-	if (ppnd_session_find(ppnd->link, ifindex, n, who))
+	err = ppnd_session_find(ppnd, who);
+	if (err && err != -ENOENT)
+		ppn_log_errno(LOG_WARNING, err, "looking for somebody's session");
+	if (err)
 		return false;
 	ppn_log(LOG_WARNING, "observing, not sealing: there is %s; `ppn seal --yes` seals", who);
 	return true;

@@ -145,8 +145,7 @@ bool ppnd_seal_observes(const struct ppnd *ppnd);
 void ppnd_policy_stop(struct ppnd *ppnd);
 
 /* session.c: an established inbound TCP session that sealing would cut: its words, or -ENOENT. */
-int ppnd_session_find(struct ppn_link *link, const uint32_t *ifindex, size_t n,
-		      char ret_who[static PPN_WHY_LEN]);
+int ppnd_session_find(struct ppnd *ppnd, char ret_who[static PPN_WHY_LEN]);
 
 /* mesh.c: ppn0, its addresses and peers. Never fails a step: what does not work is retried and shown. */
 void ppnd_mesh_alone(struct ppnd *ppnd);

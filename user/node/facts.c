@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "node/facts.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "node/ppnd.h"
+
+static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+
+static int read_devices(struct ppnd *ppnd, struct ppnd_facts *facts)
+{
+	const char *names[PPND_EXTERNAL_MAX];
+	const struct ppn_external rule = {
+		.names = names,
+		.n_names = ppnd->config.n_external,
+		.mesh = ppnd->config.mesh_device,
+	};
+	int err;
+
+	for (size_t i = 0; i < rule.n_names; i++)
+		names[i] = ppnd->config.external[i];
+	err = ppn_device_list(&rule, &facts->device, &facts->n_devices);
+	if (err)
+		return err;
+	facts->link = calloc(facts->n_devices + 1, sizeof(*facts->link));
+	if (!facts->link)
+		return -ENOMEM;
+	for (size_t i = 0; i < facts->n_devices; i++) {
+		const struct ppn_device *device = &facts->device[i];
+
+		facts->link[i] = (struct ppn_cut_link){
+			.ifindex = device->ifindex,
+			.master = device->master,
+			.lower = device->lower,
+			.external = device->external,
+			.underlay = ppnd_config_underlay(&ppnd->config, device->name),
+		};
+	}
+	return 0;
+}
+
+int ppnd_facts_read(struct ppnd *ppnd, struct ppnd_facts *ret_facts)
+{
+	struct ppnd_facts facts = { 0 };
+	int err = read_devices(ppnd, &facts);
+
+	if (!err)
+		err = ppn_link_addr_list(ppnd->link, &facts.addr, &facts.n_addrs);
+	if (!err)
+		err = ppn_link_guest_list(ppnd->link, &facts.guest, &facts.n_guests);
+	if (!err)
+		err = ppn_sockets_read(&facts.sockets);
+	if (err)
+		ppnd_facts_free(&facts);
+	else
+		*ret_facts = facts;
+	return err;
+}
+
+void ppnd_facts_free(struct ppnd_facts *facts)
+{
+	ppn_sockets_free(&facts->sockets);
+	free(facts->device);
+	free(facts->link);
+	free(facts->addr);
+	free(facts->guest);
+	*facts = (struct ppnd_facts){ 0 };
+}
+
+const struct ppn_device *ppnd_facts_device(const struct ppnd_facts *facts, uint32_t ifindex)
+{
+	for (size_t i = 0; i < facts->n_devices; i++)
+		if (facts->device[i].ifindex == ifindex)
+			return &facts->device[i];
+	return NULL;
+}
+
+static const struct ppn_cut_link *first_external(const struct ppnd_facts *facts)
+{
+	for (size_t i = 0; i < facts->n_devices; i++)
+		if (facts->link[i].external)
+			return &facts->link[i];
+	return NULL;
+}
+
+const struct ppn_cut_link *ppnd_facts_behind(const struct ppnd_facts *facts,
+					     const uint8_t addr[static 16])
+{
+	for (size_t i = 0; i < facts->n_addrs; i++)
+		if (!memcmp(facts->addr[i].addr, addr, 16))
+			return ppn_cut_rides(facts->link, facts->n_devices, facts->addr[i].ifindex);
+	return first_external(facts);
+}
+
+static bool is_loopback(const uint8_t addr[static 16])
+{
+	static const uint8_t six[16] = { [15] = 1 };
+
+	return !memcmp(addr, six, 16) || (!memcmp(addr, mapped, 12) && addr[12] == 127);
+}
+
+static bool is_own(const struct ppnd_facts *facts, const uint8_t addr[static 16])
+{
+	for (size_t i = 0; i < facts->n_addrs; i++)
+		if (!memcmp(facts->addr[i].addr, addr, 16))
+			return true;
+	return false;
+}
+
+bool ppnd_facts_is_session(const struct ppnd *ppnd, const struct ppnd_facts *facts,
+			   const struct ppn_socket *socket)
+{
+	uint8_t fleet[16];
+
+	if (socket->proto != IPPROTO_TCP || socket->listens || socket->half ||
+	    is_loopback(socket->remote) || is_own(facts, socket->remote))
+		return false;
+	if (ppnd->state.has_identity) {
+		ppn_fleet_prefix(fleet, ppnd_state_mesh_fleet(&ppnd->state));
+		if (!memcmp(fleet, socket->local, 6))
+			return false;
+	}
+	return ppn_sockets_listens(&facts->sockets, IPPROTO_TCP, socket->local,
+				   socket->local_port) &&
+	       ppnd_facts_behind(facts, socket->local);
+}
+
+const char *ppnd_facts_who(char ret_who[static PPND_WHO_LEN], const struct ppn_socket *socket)
+{
+	const bool v4 = memcmp(socket->remote, mapped, sizeof(mapped)) == 0;
+	char from[INET6_ADDRSTRLEN] = "?";
+
+	inet_ntop(v4 ? AF_INET : AF_INET6, socket->remote + (v4 ? 12 : 0), from, sizeof(from));
+	snprintf(ret_who, PPND_WHO_LEN, "%s to port %u", from, socket->local_port);
+	return ret_who;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What there is on this machine that sealing could cut: sockets, devices, addresses, guests. A snapshot,
+ * for session.c (is somebody connected?), check.c (what would be cut?) and trial.c (who asks?).
+ */
+#ifndef PPN_NODE_FACTS_H
+#define PPN_NODE_FACTS_H
+
+#include "kernel/device.h"
+#include "kernel/link.h"
+#include "kernel/sockets.h"
+#include "lib/cut.h"
+
+struct ppnd;
+
+struct ppnd_facts {
+	struct ppn_sockets sockets;
+	struct ppn_device *device;
+	struct ppn_cut_link *link; /* of device, row by row */
+	struct ppn_link_addr *addr;
+	struct ppn_link_guest *guest;
+	size_t n_devices, n_addrs, n_guests;
+};
+
+int ppnd_facts_read(struct ppnd *ppnd, struct ppnd_facts *ret_facts);
+void ppnd_facts_free(struct ppnd_facts *facts);
+
+/* The external interface behind a local address; any (zeros): the first there is. NULL: none. An
+ * address that no device has is taken for an external one's. */
+const struct ppn_cut_link *ppnd_facts_behind(const struct ppnd_facts *facts,
+					     const uint8_t addr[static 16]);
+const struct ppn_device *ppnd_facts_device(const struct ppnd_facts *facts, uint32_t ifindex);
+/* A TCP connection that came in, not over loopback, and crosses an external interface. */
+bool ppnd_facts_is_session(const struct ppnd *ppnd, const struct ppnd_facts *facts,
+			   const struct ppn_socket *socket);
+
+/* "192.0.2.7 to port 22" */
+#define PPND_WHO_LEN 96
+const char *ppnd_facts_who(char ret_who[static PPND_WHO_LEN], const struct ppn_socket *socket);
+
+#endif
