@@ -188,6 +188,24 @@ static void from_file(void **state)
 	close(dir);
 }
 
+static void where(void **state)
+{
+	static const char text[] =
+		"# port = 1\n[node]\nname = x\n  \n[other]\nport=3\n[node]\nport  = 2\n";
+	char path[128];
+	int dir = scratch_open(state);
+
+	snprintf(path, sizeof(path), "%s/conf", (char *)*state);
+	assert_int_equal(ppn_ini_where(path, "node", "port"), 0);
+	scratch_put(dir, "conf", text, sizeof(text) - 1);
+	assert_int_equal(ppn_ini_where(path, "node", "port"), 8);
+	assert_int_equal(ppn_ini_where(path, "node", "name"), 3);
+	assert_int_equal(ppn_ini_where(path, "other", "port"), 6);
+	assert_int_equal(ppn_ini_where(path, "other", "por"), 0);
+	assert_int_equal(ppn_ini_where(path, "nod", "name"), 0);
+	close(dir);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -197,6 +215,7 @@ int main(void)
 		cmocka_unit_test(nul_byte),
 		cmocka_unit_test(too_many),
 		cmocka_unit_test_setup_teardown(from_file, scratch_setup, scratch_teardown),
+		cmocka_unit_test_setup_teardown(where, scratch_setup, scratch_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

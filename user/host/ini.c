@@ -215,3 +215,35 @@ int ppn_ini_read(const char *path, const struct ppn_ini_key *keys, size_t n_keys
 	}
 	return ppn_ini_parse(path, (const char *)text, len, keys, n_keys, config, ret_why);
 }
+
+static bool names(const char *at, size_t len, const char *name)
+{
+	while (len && blank(at[len - 1]))
+		len--;
+	return len == strlen(name) && memcmp(at, name, len) == 0;
+}
+
+unsigned int ppn_ini_where(const char *path, const char *section, const char *key)
+{
+	_cleanup_free_ uint8_t *text = NULL;
+	unsigned int line = 0, found = 0;
+	bool inside = false;
+	size_t len, n;
+
+	if (ppn_file_read(AT_FDCWD, path, PPN_INI_MAX, 0, &text, &len))
+		return 0;
+	for (const char *at = (char *)text, *end = at + len; at < end; at += n + 1) {
+		const char *stop;
+
+		n = line_len(at, end);
+		line++;
+		stop = memchr(at, *at == '[' ? ']' : '=', n);
+		if (!stop || idle(at, n))
+			continue;
+		if (*at == '[')
+			inside = names(at + 1, (size_t)(stop - at) - 1, section);
+		else if (inside && names(at, (size_t)(stop - at), key))
+			found = line;
+	}
+	return found;
+}

@@ -31,4 +31,7 @@ int ppn_ini_read(const char *path, const struct ppn_ini_key *keys, size_t n_keys
 int ppn_ini_parse(const char *name, const char *text, size_t len, const struct ppn_ini_key *keys,
 		  size_t n_keys, void *config, char ret_why[static 256]);
 
+/* The line where a file sets a key (its last one, for what is checked after reading). 0: nowhere. */
+unsigned int ppn_ini_where(const char *path, const char *section, const char *key);
+
 #endif

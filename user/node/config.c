@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +31,14 @@ static const struct word seal_words[] = {
 	{ "auto", PPND_SEAL_AUTO },
 	{ "enforce", PPND_SEAL_ENFORCE },
 	{ "observe", PPND_SEAL_OBSERVE },
+};
+static const struct word guests_words[] = {
+	{ "seal", 0 },
+	{ "pass", 1 },
+};
+static const struct word yes_words[] = {
+	{ "no", 0 },
+	{ "yes", 1 },
 };
 static const struct word underlay_words[] = {
 	{ "link-local", PPN_UNDERLAY_LINK_LOCAL },
@@ -145,6 +154,34 @@ static int take_prefix(struct ppn_open_port *ret_row, const char *text, char ret
 WORD_SETTER(set_posture, posture, posture_words)
 WORD_SETTER(set_backend, backend, backend_words)
 WORD_SETTER(set_seal, seal, seal_words)
+WORD_SETTER(set_guests, guests_pass, guests_words)
+WORD_SETTER(set_share, share, yes_words)
+WORD_SETTER(set_dot1x, dot1x, yes_words)
+WORD_SETTER(set_metadata, metadata, yes_words)
+
+/* What no interface is called, or every one: a line that cannot mean what it says. */
+static int check_pattern(const char *pattern, char ret_why[static 160])
+{
+	static const char *const probes[] = { "lo", "eth0", "wlp3s0", "docker0" };
+	const bool wild = strpbrk(pattern, "*?[") != NULL;
+	size_t hits = 0;
+
+	for (size_t i = 0; i < COUNT(probes); i++)
+		hits += fnmatch(pattern, probes[i], 0) == 0;
+	if (hits == COUNT(probes)) {
+		snprintf(ret_why, 160,
+			 "%.60s matches every interface, inner ones too: name those that "
+			 "lead outside",
+			 pattern);
+		return -EINVAL;
+	}
+	if (strpbrk(pattern, "/ \t:") || (!wild && strlen(pattern) >= IFNAMSIZ) ||
+	    strcmp(pattern, "lo") == 0) {
+		snprintf(ret_why, 160, "%.60s can match no interface", pattern);
+		return -EINVAL;
+	}
+	return 0;
+}
 
 static int set_external(void *arg, const char *key, const char *value, char ret_why[static 160])
 {
@@ -158,6 +195,8 @@ static int set_external(void *arg, const char *key, const char *value, char ret_
 			snprintf(ret_why, 160, "interface names or patterns, separated by commas");
 			return -EINVAL;
 		}
+		if (check_pattern(item, ret_why))
+			return -EINVAL;
 		if (config->n_external == PPND_EXTERNAL_MAX) {
 			snprintf(ret_why, 160, "at most %d patterns", PPND_EXTERNAL_MAX);
 			return -EINVAL;
@@ -231,6 +270,40 @@ static int set_device(void *arg, const char *key, const char *value, char ret_wh
 	return 0;
 }
 
+/* unix:PATH, 127.0.0.1:PORT, [::1]:PORT, ppn0:PORT (the mesh device, whatever its name). */
+static int set_metrics(void *arg, const char *key, const char *value, char ret_why[static 160])
+{
+	static const struct {
+		const char *prefix;
+		enum ppnd_metrics_kind kind;
+		bool v6;
+	} forms[] = {
+		{ "127.0.0.1:", PPND_METRICS_LOOPBACK, false },
+		{ "[::1]:", PPND_METRICS_LOOPBACK, true },
+		{ "ppn0:", PPND_METRICS_MESH, true },
+	};
+	struct ppnd_metrics_at *at = &((struct ppnd_config *)arg)->metrics;
+
+	(void)key;
+	if (strncmp(value, "unix:/", 6) == 0 && strlen(value + 5) < sizeof(at->path)) {
+		at->kind = PPND_METRICS_UNIX;
+		snprintf(at->path, sizeof(at->path), "%s", value + 5);
+		return 0;
+	}
+	for (size_t i = 0; i < COUNT(forms); i++) {
+		const size_t len = strlen(forms[i].prefix);
+
+		if (strncmp(value, forms[i].prefix, len) != 0)
+			continue;
+		at->kind = forms[i].kind;
+		at->v6 = forms[i].v6;
+		return take_port(&at->port, value + len, ret_why);
+	}
+	snprintf(ret_why, 160,
+		 "unix:/PATH (at most 107 bytes), 127.0.0.1:PORT, [::1]:PORT or ppn0:PORT");
+	return -EINVAL;
+}
+
 /* KEY is proto/port. */
 static int take_service(struct ppn_open_port *ret_row, const char *key, char ret_why[static 160])
 {
@@ -244,6 +317,28 @@ static int take_service(struct ppn_open_port *ret_row, const char *key, char ret
 	return -EINVAL;
 }
 
+/* A row takes PPN_PORT_PREFIXES; no packet on a wire has these for a source. */
+static int check_rescue(const struct ppnd_config *config, const struct ppn_open_port *row,
+			const char *text, char ret_why[static 160])
+{
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff }, none[16];
+	const bool v4 = row->prefix_len >= 96 && !memcmp(row->prefix, mapped, sizeof(mapped));
+	const uint8_t first = row->prefix[v4 ? 12 : 0];
+	size_t n = 0;
+
+	for (size_t i = 0; i < config->n_rescue; i++)
+		n += config->rescue[i].proto == row->proto && config->rescue[i].port == row->port;
+	if (n == PPN_PORT_PREFIXES)
+		snprintf(ret_why, 160, "at most %d prefixes for a port", PPN_PORT_PREFIXES);
+	else if ((v4 && row->prefix_len >= 104 && (first == 127 || first == 0)) ||
+		 (v4 && row->prefix_len >= 100 && first >= 224) || (!v4 && first == 0xff) ||
+		 (!v4 && row->prefix_len >= 127 && !memcmp(row->prefix, none, 15)))
+		snprintf(ret_why, 160, "nobody outside can have %.60s for a source", text);
+	else
+		return 0;
+	return -EINVAL;
+}
+
 static int set_rescue(void *arg, const char *key, const char *value, char ret_why[static 160])
 {
 	struct ppnd_config *config = arg;
@@ -254,6 +349,8 @@ static int set_rescue(void *arg, const char *key, const char *value, char ret_wh
 	snprintf(copy, sizeof(copy), "%s", value);
 	while (!err && (item = next_item(&at))) {
 		err = take_prefix(&row, item, ret_why);
+		if (!err)
+			err = check_rescue(config, &row, item, ret_why);
 		if (err)
 			break;
 		if (config->n_rescue == PPND_RESCUE_MAX) {
@@ -295,6 +392,11 @@ static const struct ppn_ini_key keys[] = {
 	{ "node", "worker_user", set_worker_user },
 	{ "node", "stealth", set_stealth },
 	{ "seal", "mode", set_seal },
+	{ "seal", "guests", set_guests },
+	{ "seal", "share", set_share },
+	{ "seal", "dot1x", set_dot1x },
+	{ "seal", "metadata", set_metadata },
+	{ "metrics", "listen", set_metrics },
 	{ "mesh", "device", set_device },
 	{ "rescue", "*", set_rescue },
 	{ "underlay", "*", set_underlay },
@@ -312,13 +414,39 @@ void ppnd_config_default(struct ppnd_config *ret_config)
 	};
 }
 
+/* Ports of the node itself. TCP and UDP each have their own. */
+struct own_port {
+	uint8_t proto;
+	uint16_t port;
+	const char *what;
+};
+
 static int check_ports(const struct ppnd_config *config, const char *path, char ret_why[static 256])
 {
+	const struct own_port own[] = {
+		{ IPPROTO_UDP, config->wireguard_port, "WireGuard's port" },
+		{ IPPROTO_UDP, PPN_PORT_DISCOVERY, "the discovery port" },
+		{ IPPROTO_TCP, config->claim_port, "the claim port" },
+	};
+	char key[16];
+
 	if (config->wireguard_port == PPN_PORT_DISCOVERY) {
-		snprintf(ret_why, 256, "%s: wireguard_port %u is the discovery port", path,
-			 config->wireguard_port);
+		snprintf(ret_why, 256, "%s:%u: wireguard_port: %u is the discovery port", path,
+			 ppn_ini_where(path, "node", "wireguard_port"), config->wireguard_port);
 		return -EINVAL;
 	}
+	for (size_t i = 0; i < config->n_rescue; i++)
+		for (size_t j = 0; j < COUNT(own); j++) {
+			const struct ppn_open_port *row = &config->rescue[i];
+
+			if (row->proto != own[j].proto || row->port != own[j].port)
+				continue;
+			snprintf(key, sizeof(key), "%s/%u",
+				 row->proto == IPPROTO_TCP ? "tcp" : "udp", row->port);
+			snprintf(ret_why, 256, "%s:%u: %s: is %s: it has rules of its own", path,
+				 ppn_ini_where(path, "rescue", key), key, own[j].what);
+			return -EINVAL;
+		}
 	return 0;
 }
 
