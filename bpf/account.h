@@ -23,18 +23,25 @@ static const __u64 ppn_pass_high = 0 PPN_REASONS(X);
 #undef X
 PPN_STATIC_ASSERT(_PPN_REASON_MAX <= 128, "two words hold the verdicts");
 
-/* counts: a *_count map. slot: of the interface. flags: enum ppn_policy_flag. */
-static __always_inline enum ppn_verdict ppn_account(void *counts, __u32 slot, __u32 reason,
-						    __u64 bytes, __u32 flags)
+/* counts: a *_count map. slot: of the interface. */
+static __always_inline void ppn_count(void *counts, __u32 slot, __u32 reason, __u64 bytes)
 {
 	__u32 index = PPN_COUNT_INDEX(slot, reason);
 	struct ppn_count *count = bpf_map_lookup_elem(counts, &index);
-	__u64 passes = reason < 64 ? ppn_pass_low : ppn_pass_high;
 
 	if (!count)
-		return PPN_VERDICT_DROP;
+		return;
 	count->packets++;
 	count->bytes += bytes;
+}
+
+/* flags: enum ppn_policy_flag. */
+static __always_inline enum ppn_verdict ppn_account(void *counts, __u32 slot, __u32 reason,
+						    __u64 bytes, __u32 flags)
+{
+	__u64 passes = reason < 64 ? ppn_pass_low : ppn_pass_high;
+
+	ppn_count(counts, slot, reason, bytes);
 	if (flags & PPN_POLICY_OBSERVE)
 		return PPN_VERDICT_PASS;
 	return (passes >> (reason & 63)) & 1 ? PPN_VERDICT_PASS : PPN_VERDICT_DROP;

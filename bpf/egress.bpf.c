@@ -6,7 +6,7 @@
 #define PPN_PROGRAM_EGRESS
 #include "maps.h"
 #include "account.h"
-#include "flow.h"
+#include "conn.h"
 #include "gate.h"
 #include "neighbour.h"
 #include "parse.h"
@@ -148,10 +148,10 @@ static __always_inline int discovery_row(const struct egress *e)
 
 static __always_inline _Bool is_known(struct egress *e, const struct tcphdr *tcp)
 {
-	struct ppn_flow flow = {};
+	struct ppn_conn conn = {};
 
-	ppn_flow_out(&e->p, tcp, &flow);
-	return ppn_flow_known(e->skb, &flow);
+	ppn_conn_out(&e->p, tcp, &conn);
+	return ppn_conn_known(e->skb, &conn);
 }
 
 static __always_inline int claim_row(struct egress *e, const struct tcphdr *tcp)

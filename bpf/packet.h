@@ -18,6 +18,7 @@ struct ppn_packet {
 	__be16 ethertype;
 	__u8 version; /* 4 or 6 */
 	__u8 proto; /* IPPROTO_TCP, _UDP, _ICMP, _ICMPV6 */
+	__be16 source, dest; /* ports, once TCP or UDP is parsed; else 0 */
 	_Bool alert; /* MLD's router alert was there */
 	union {
 		struct iphdr *ip4;
@@ -35,6 +36,13 @@ static __always_inline __u16 ppn_load16(const void *p)
 {
 	return *(const __u16 *)p;
 }
+
+/* The low word of an IPv4 address mapped into IPv6, as ppn_load64() would read it. The high one is 0. */
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define PPN_MAPPED_LOW(address) ((__u64)(address) << 32 | 0xffff0000)
+#else
+#define PPN_MAPPED_LOW(address) ((__u64)(address) | 0xffff00000000)
+#endif
 
 /* The next n bytes, n a constant, and past them; NULL where the packet is shorter. */
 static __always_inline void *ppn_take(struct ppn_packet *p, __u32 n)

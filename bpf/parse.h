@@ -237,13 +237,15 @@ static __always_inline int ppn_parse_next(struct ppn_packet *p)
 }
 
 /* TCP header, options within the segment. `pos` stays at the header. */
-static __always_inline int ppn_parse_tcp(const struct ppn_packet *p, struct tcphdr **ret_tcp)
+static __always_inline int ppn_parse_tcp(struct ppn_packet *p, struct tcphdr **ret_tcp)
 {
 	struct tcphdr *tcp = ppn_peek(p, sizeof(*tcp));
 
 	if (!tcp || tcp->doff * 4 < sizeof(*tcp) || tcp->doff * 4 > p->len || !tcp->source ||
 	    !tcp->dest)
 		return PPN_REASON_L4_HEADER;
+	p->source = tcp->source;
+	p->dest = tcp->dest;
 	*ret_tcp = tcp;
 	return PPN_REASON_NONE;
 }
@@ -275,6 +277,8 @@ static __always_inline int ppn_parse_udp(struct ppn_packet *p, struct udphdr **r
 
 	if (!udp || bpf_ntohs(udp->len) != len || !udp->source || !udp->dest)
 		return PPN_REASON_L4_HEADER;
+	p->source = udp->source;
+	p->dest = udp->dest;
 	*ret_udp = udp;
 	return PPN_REASON_NONE;
 }

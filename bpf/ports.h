@@ -44,15 +44,8 @@ static __always_inline void ppn_other_side(const struct ppn_packet *p, _Bool inw
 	const void *a;
 
 	if (p->version == 4) {
-		const __u32 mapped[4] = {
-			0,
-			0,
-			bpf_htonl(0xffff),
-			inwards ? p->ip4->saddr : p->ip4->daddr,
-		};
-
 		ret_address[0] = 0;
-		ret_address[1] = ppn_load64(&mapped[2]);
+		ret_address[1] = PPN_MAPPED_LOW(inwards ? p->ip4->saddr : p->ip4->daddr);
 		return;
 	}
 	a = inwards ? &p->ip6->saddr : &p->ip6->daddr;
@@ -62,11 +55,10 @@ static __always_inline void ppn_other_side(const struct ppn_packet *p, _Bool inw
 
 static __always_inline _Bool ppn_port_named(const struct ppn_view *view, __u8 proto, __be16 port)
 {
-	const __u32 number = bpf_ntohs(port);
-	__u32 word = PPN_PORT_BITS_WORD(view->generation, proto == IPPROTO_UDP, number);
+	__u32 word = PPN_PORT_BITS_WORD(view->generation, proto == IPPROTO_UDP, port);
 	const __u64 *bits = bpf_map_lookup_elem(&port_bits, &word);
 
-	return bits && *bits >> PPN_PORT_BITS_BIT(number) & 1;
+	return bits && *bits >> PPN_PORT_BITS_BIT(port) & 1;
 }
 
 /*

@@ -1,430 +1,50 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * XDP on external interfaces: the table "traffic in" of DESIGN 6, a function a row. A row returns the
- * reason that ppn/reasons.h lists and account.h turns into verdict and counter; the dispatch at the end
- * picks the row. Default is drop, and what drops does no work it could skip: rates, sockets and maps
- * are asked last.
+ * XDP on external interfaces: the rows of seal_rows.h, behind what quick.h tells without them.
  */
 #define PPN_PROGRAM_SEAL
-#include "maps.h"
-#include "account.h"
-#include "flow.h"
-#include "gate.h"
-#include "neighbour.h"
-#include "parse.h"
-#include "policy.h"
-#include "ports.h"
-#include "rate.h"
-#include "underlay.h"
+#define PPN_CONTEXT struct xdp_md
+#define ppn_load_bytes bpf_xdp_load_bytes
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+#include "quick.h"
+#include "seal_rows.h"
 
-struct seal {
-	struct xdp_md *ctx;
-	const struct ppn_iface *iface;
-	struct ppn_view view;
-	struct ppn_packet p;
-};
-
-/* Where the source of an IPv6 packet counts as one: a /64 off the link. */
-static __always_inline _Bool take_source(const struct ppn_packet *p, enum ppn_rate_class kind,
-					 _Bool by_prefix)
+static __noinline int all_rows(struct xdp_md *ctx, const struct ppn_iface *iface)
 {
-	if (p->version == 4)
-		return ppn_rate_take(kind, 0, p->ip4->saddr);
-	return ppn_rate_take(kind, ppn_load64(&p->ip6->saddr),
-			     by_prefix ? 0 : ppn_load64(&p->ip6->saddr.s6_addr32[2]));
-}
-
-static __always_inline int limited(const struct ppn_packet *p, enum ppn_rate_class kind,
-				   _Bool by_prefix, int pass)
-{
-	return take_source(p, kind, by_prefix) ? pass : PPN_REASON_RATE;
-}
-
-/* -- rows: the link -- */
-
-static __always_inline int arp_row(struct seal *s)
-{
-	const int reason = ppn_check_arp(&s->p);
-
-	if (reason)
-		return reason;
-	/* Sender hardware address: six of the eight bytes from 8 on. */
-	return ppn_rate_take(PPN_RATE_ARP, 0, ppn_load64(s->p.pos + 8) << 16) ?
-		       PPN_REASON_PASS_ARP :
-		       PPN_REASON_RATE;
-}
-
-static __always_inline int control_row(struct seal *s)
-{
-	const int reason = ppn_check_control(&s->p, s->iface);
-
-	if (reason == PPN_REASON_ETHERTYPE)
-		return reason;
-	return ppn_rate_take(PPN_RATE_CONTROL, s->p.ethertype, s->ctx->ingress_ifindex) ?
-		       reason :
-		       PPN_REASON_RATE;
-}
-
-static __always_inline int neighbour_row(struct seal *s)
-{
-	const int reason = ppn_check_neighbour(&s->p);
-
-	if (reason)
-		return reason;
-	if (ppn_in_fleet(s->view.table->fleet, s->p.pos + 8))
-		return PPN_REASON_MESH_OUTSIDE;
-	return limited(&s->p, PPN_RATE_ND, 0, PPN_REASON_PASS_ND);
-}
-
-static __always_inline int mld_row(struct seal *s, __u8 type)
-{
-	const int reason = ppn_check_mld(&s->p, type);
-
-	return reason ? reason : limited(&s->p, PPN_RATE_MLD, 0, PPN_REASON_PASS_MLD);
-}
-
-static __always_inline int ra_row(struct seal *s)
-{
+	struct seal s = { .ctx = ctx, .iface = iface, .ifindex = ctx->ingress_ifindex };
+	__u64 len;
 	int reason;
 
-	if (s->iface->underlay != PPN_UNDERLAY_SLAAC)
-		return PPN_REASON_RA;
-	reason = ppn_check_router(&s->p, PPN_ND_RA);
-	return reason ? reason : limited(&s->p, PPN_RATE_RA, 0, PPN_REASON_PASS_RA);
-}
-
-/* -- row: DHCP, inside a transaction that egress.bpf.c saw open -- */
-
-static __always_inline const struct ppn_lease *open_lease(__u32 group)
-{
-	const struct ppn_lease *lease = bpf_map_lookup_elem(&leases, &group);
-
-	if (!lease || bpf_jiffies64() - lease->opened > (__u64)PPN_LEASE_SECONDS * hz)
-		return NULL;
-	return lease;
-}
-
-static __always_inline int dhcp4_row(struct seal *s)
-{
-	const struct ppn_bootp *b = ppn_dhcp4(&s->p, PPN_BOOTP_REPLY);
-	const struct ppn_lease *lease;
-
-	if (!b || s->iface->underlay != PPN_UNDERLAY_DHCP)
-		return PPN_REASON_DHCP;
-	lease = open_lease(s->iface->group);
-	if (!lease || !ppn_same_xid(b->xid, lease->xid4) || !ppn_same_mac(b->chaddr, lease->mac))
-		return PPN_REASON_DHCP;
-	return PPN_REASON_PASS_DHCP;
-}
-
-static __always_inline int dhcp6_row(struct seal *s)
-{
-	const __u8 *m = ppn_dhcp6(&s->p);
-	const struct ppn_lease *lease;
-
-	if (!m || (m[0] != PPN_DHCP6_ADVERTISE && m[0] != PPN_DHCP6_REPLY) ||
-	    !ppn_is_link_local(&s->p.ip6->saddr) || s->iface->underlay != PPN_UNDERLAY_DHCP)
-		return PPN_REASON_DHCP;
-	lease = open_lease(s->iface->group);
-	if (!lease || !ppn_same_xid6(m, lease->xid6) ||
-	    !ppn_same_address(&s->p.ip6->daddr, lease->source6))
-		return PPN_REASON_DHCP;
-	return PPN_REASON_PASS_DHCP;
-}
-
-/* -- rows: discovery -- */
-
-static __always_inline _Bool seat_runs(const struct seal *s)
-{
-	return s->view.flags & PPN_POLICY_SEAT && s->view.column != PPN_COLUMN_BLIND;
-}
-
-static __always_inline int here_row(const struct seal *s)
-{
-	return seat_runs(s) && ppn_gate_here(&s->p) ? PPN_REASON_PASS_HERE : PPN_REASON_HERE;
-}
-
-/* Hands the payload up. The ring buffer's record is zeroed by nobody: `len` says what counts. */
-static __always_inline int hand_up(struct seal *s, const struct udphdr *udp)
-{
-	const void *start = (void *)(long)s->ctx->data;
-	__u64 at;
-	__u32 len = s->p.len;
-	struct ppn_packet_event *e;
-
-	/* Whole pointers: half of one, put aside on the stack, the verifier refuses. */
-	asm volatile("" : "+r"(start));
-	at = s->p.pos - start;
-	if (!len || len > PPN_PACKET_COPY)
-		return PPN_REASON_BEACON_BAD;
-	e = bpf_ringbuf_reserve(&packets, sizeof(*e), 0);
-	if (!e)
-		return PPN_REASON_BEACON_LOST;
-	e->ifindex = s->ctx->ingress_ifindex;
-	e->len = len;
-	e->type = PPN_PACKET_BEACON;
-	e->hop_limit = s->p.ip6->hop_limit;
-	__builtin_memcpy(e->source, &s->p.ip6->saddr, sizeof(e->source));
-	e->source_port = udp->source;
-	__builtin_memset(e->zero, 0, sizeof(e->zero));
-	/* 6.1's verifier forgets that len is not 0 across the stores above: tell it anew. */
-	len--;
-	asm volatile("" : "+r"(len));
-	if (len >= PPN_PACKET_COPY || bpf_xdp_load_bytes(s->ctx, at, e->payload, len + 1)) {
-		bpf_ringbuf_discard(e, 0);
-		return PPN_REASON_BEACON_LOST;
-	}
-	bpf_ringbuf_submit(e, 0);
-	return PPN_REASON_BEACON;
-}
-
-/* Newer than the floor of its certificate? A certificate without one is new. */
-static __always_inline _Bool above_floor(const struct ppn_gate_head *head)
-{
-	struct ppn_floor_key key = { .type = PPN_PACKET_BEACON };
-	const __u64 *floor;
-
-	__builtin_memcpy(key.serial, head->serial, sizeof(key.serial));
-	floor = bpf_map_lookup_elem(&floors, &key);
-	return !floor || bpf_be64_to_cpu(ppn_load64(&head->time)) > *floor;
-}
-
-static __always_inline int beacon_row(struct seal *s, const struct udphdr *udp)
-{
-	const struct ppn_gate_head *head = ppn_peek(&s->p, sizeof(*head));
-
-	if (!head || s->p.len == sizeof(*head) || s->p.version != 6 ||
-	    s->p.ip6->hop_limit != PPN_ND_HOP_LIMIT || !ppn_is_link_local(&s->p.ip6->saddr))
-		return PPN_REASON_BEACON_BAD;
-	if (!s->view.table->pinned)
-		return PPN_REASON_BEACON_NO_PIN;
-	if (!ppn_gate_tag(head, s->view.table->gate_key))
-		return PPN_REASON_BEACON_BAD;
-	if (!above_floor(head))
-		return PPN_REASON_BEACON_OLD;
-	if (!take_source(&s->p, PPN_RATE_BEACON, 0))
-		return PPN_REASON_RATE;
-	return hand_up(s, udp);
-}
-
-static __always_inline int discovery_row(struct seal *s, const struct udphdr *udp)
-{
-	switch (ppn_gate_type(&s->p)) {
-	case PPN_PACKET_BEACON:
-		return beacon_row(s, udp);
-	case PPN_PACKET_KNOCK:
-		return PPN_REASON_KNOCK;
-	case PPN_PACKET_HERE:
-		return here_row(s);
-	default:
-		return PPN_REASON_BEACON_BAD;
-	}
-}
-
-/* -- rows: the claim port, and claim connections of a seat that runs here -- */
-
-static __always_inline int claim_syn_row(struct seal *s)
-{
-	if (s->view.column != PPN_COLUMN_HOLDING || !(s->view.flags & PPN_POLICY_CLAIM))
-		return PPN_REASON_CLAIM_SHUT;
-	return limited(&s->p, PPN_RATE_SYN, 1, PPN_REASON_PASS_SYN);
-}
-
-/* The last segment of a handshake that only a SYN cookie remembers. */
-static __always_inline _Bool cookie_good(struct seal *s, struct tcphdr *tcp, struct bpf_sock *sk)
-{
-	if (s->p.version == 4)
-		return !bpf_tcp_check_syncookie(sk, s->p.ip4, sizeof(*s->p.ip4), tcp, sizeof(*tcp));
-	return !bpf_tcp_check_syncookie(sk, s->p.ip6, sizeof(*s->p.ip6), tcp, sizeof(*tcp));
-}
-
-static __always_inline int claim_segment_row(struct seal *s, struct tcphdr *tcp)
-{
-	struct ppn_flow flow = {};
-	struct bpf_sock *sk;
-	_Bool known;
-
-	if (s->view.column == PPN_COLUMN_BLIND)
-		return PPN_REASON_CLAIM_NO_SOCKET;
-	ppn_flow_in(&s->p, tcp, &flow);
-	sk = ppn_flow_socket(s->ctx, &flow);
-	if (!sk)
-		return PPN_REASON_CLAIM_NO_SOCKET;
-	known = sk->state != BPF_TCP_LISTEN || cookie_good(s, tcp, sk);
-	bpf_sk_release(sk);
-	return known ? PPN_REASON_PASS_CLAIM : PPN_REASON_CLAIM_NO_SOCKET;
-}
-
-static __always_inline int seat_row(struct seal *s, const struct tcphdr *tcp)
-{
-	struct ppn_flow flow = {};
-
-	if (!seat_runs(s) || tcp->source != s->view.table->claim_port)
-		return PPN_REASON_PORT_SHUT;
-	ppn_flow_in(&s->p, tcp, &flow);
-	return ppn_flow_known(s->ctx, &flow) ? PPN_REASON_PASS_SEAT : PPN_REASON_PORT_SHUT;
-}
-
-/* -- row: packet too big, fragmentation needed -- */
-
-static __always_inline int too_big_row(struct seal *s)
-{
-	const __be16 claim = s->view.table->claim_port;
-	struct ppn_flow flow = {};
-
-	if (s->view.column == PPN_COLUMN_BLIND || !ppn_flow_quoted(&s->p, &flow))
-		return PPN_REASON_ICMP;
-	if (ppn_flow_ours(&flow) != claim && !(seat_runs(s) && ppn_flow_theirs(&flow) == claim))
-		return PPN_REASON_ICMP;
-	if (!ppn_flow_known(s->ctx, &flow))
-		return PPN_REASON_ICMP;
-	return limited(&s->p, PPN_RATE_PTB, 0, PPN_REASON_PASS_PTB);
-}
-
-/* -- rows: WireGuard, open ports -- */
-
-static __always_inline int wireguard_row(const struct seal *s)
-{
-	return s->view.column >= PPN_COLUMN_BOUND ? PPN_REASON_PASS_WG : PPN_REASON_WG_SHUT;
-}
-
-static __always_inline int open_port_row(const struct seal *s, __be16 port)
-{
-	return ppn_check_port(&s->view, &s->p, port, 1);
-}
-
-/* -- which row -- */
-
-static __always_inline int udp_rows(struct seal *s)
-{
-	struct udphdr *udp;
-	const int reason = ppn_parse_udp(&s->p, &udp);
-
-	if (reason)
-		return reason;
-	if (udp->dest == s->view.table->wg_port)
-		return wireguard_row(s);
-	if (udp->dest == s->view.table->discovery_port)
-		return discovery_row(s, udp);
-	if (s->p.version == 4 && udp->dest == bpf_htons(PPN_DHCP4_CLIENT) &&
-	    udp->source == bpf_htons(PPN_DHCP4_SERVER))
-		return dhcp4_row(s);
-	if (s->p.version == 6 && udp->dest == bpf_htons(PPN_DHCP6_CLIENT) &&
-	    udp->source == bpf_htons(PPN_DHCP6_SERVER))
-		return dhcp6_row(s);
-	return open_port_row(s, udp->dest);
-}
-
-static __always_inline int tcp_rows(struct seal *s)
-{
-	struct tcphdr *tcp;
-	int reason = ppn_parse_tcp(&s->p, &tcp);
-
-	if (reason)
-		return reason;
-	if (tcp->dest == s->view.table->claim_port)
-		return ppn_tcp_opens(tcp) ? claim_syn_row(s) : claim_segment_row(s, tcp);
-	reason = open_port_row(s, tcp->dest);
-	return reason == PPN_REASON_PORT_SHUT ? seat_row(s, tcp) : reason;
-}
-
-static __always_inline int icmp4_rows(struct seal *s)
-{
-	const struct icmphdr *icmp = ppn_peek(&s->p, PPN_ICMP_HLEN);
-
-	if (!icmp)
-		return PPN_REASON_L4_HEADER;
-	if (icmp->type == ICMP_DEST_UNREACH && icmp->code == ICMP_FRAG_NEEDED)
-		return too_big_row(s);
-	return PPN_REASON_ICMP;
-}
-
-static __always_inline int icmp6_rows(struct seal *s)
-{
-	const struct icmp6hdr *icmp = ppn_peek(&s->p, PPN_ICMP_HLEN);
-	__u8 type;
-
-	if (!icmp)
-		return PPN_REASON_L4_HEADER;
-	type = icmp->icmp6_type;
-	if (ppn_is_mld(type))
-		return mld_row(s, type);
-	if (s->p.alert)
-		return PPN_REASON_EXTENSION;
-	switch (type) {
-	case PPN_ND_NS:
-	case PPN_ND_NA:
-		return neighbour_row(s);
-	case PPN_ND_RA:
-		return ra_row(s);
-	case PPN_ND_RS:
-		return PPN_REASON_RA;
-	case ICMPV6_PKT_TOOBIG:
-		return too_big_row(s);
-	default:
-		return PPN_REASON_ICMP;
-	}
-}
-
-static __always_inline int transport_rows(struct seal *s)
-{
-	switch (s->p.proto) {
-	case IPPROTO_TCP:
-		return tcp_rows(s);
-	case IPPROTO_UDP:
-		return udp_rows(s);
-	case IPPROTO_ICMP:
-		return icmp4_rows(s);
-	default:
-		return icmp6_rows(s);
-	}
-}
-
-static __always_inline int ip6_rows(struct seal *s)
-{
-	int reason = ppn_parse_ip6(&s->p);
-
-	if (reason)
-		return reason;
-	if (ppn_in_fleet(s->view.table->fleet, &s->p.ip6->saddr) ||
-	    ppn_in_fleet(s->view.table->fleet, &s->p.ip6->daddr))
-		return PPN_REASON_MESH_OUTSIDE;
-	reason = ppn_parse_next(&s->p);
-	return reason ? reason : transport_rows(s);
-}
-
-static __always_inline int rows(struct seal *s)
-{
-	int reason = ppn_parse_ethernet(&s->p);
-
-	if (reason)
-		return reason;
-	switch (s->p.ethertype) {
-	case bpf_htons(ETH_P_IPV6):
-		return ip6_rows(s);
-	case bpf_htons(ETH_P_IP):
-		reason = ppn_parse_ip4(&s->p);
-		return reason ? reason : transport_rows(s);
-	case bpf_htons(ETH_P_ARP):
-		return arp_row(s);
-	default:
-		return control_row(s);
-	}
-}
-
-SEC("xdp")
-int seal(struct xdp_md *ctx)
-{
-	struct seal s = { .ctx = ctx, .iface = ppn_iface_row(ctx->ingress_ifindex) };
-	__u64 len;
-
-	if (!s.iface || !ppn_policy_read(&s.view))
+	if (!iface || !ppn_policy_read(&s.view))
 		return XDP_DROP;
 	s.p.pos = (void *)(long)ctx->data;
 	s.p.end = (void *)(long)ctx->data_end;
 	len = s.p.end - s.p.pos;
 	s.p.len = len;
-	return ppn_account_xdp(&seal_count, s.iface->slot, rows(&s), len, s.view.flags);
+	reason = rows(&s);
+	return ppn_account_xdp(&seal_count, iface->slot, reason, len, s.view.flags);
+}
+
+SEC("xdp")
+int seal(struct xdp_md *ctx)
+{
+	const struct ppn_iface *iface = ppn_iface_row(ctx->ingress_ifindex);
+	const void *data, *end;
+	struct ppn_view view;
+	int reason;
+
+	if (!iface || !ppn_policy_read(&view))
+		return XDP_DROP;
+	if (view.flags & PPN_QUICK_NOT || iface->flags & PPN_IFACE_GUESTS)
+		return all_rows(ctx, iface);
+	data = (void *)(long)ctx->data;
+	end = (void *)(long)ctx->data_end;
+	reason = ppn_quick(&view, data, end, end - data);
+	if (!reason)
+		return all_rows(ctx, iface);
+	ppn_count(&seal_count, iface->slot, reason, end - data);
+	return XDP_DROP;
 }
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

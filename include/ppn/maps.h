@@ -9,7 +9,7 @@
  * map           kind           writer   what
  * policy        array, mmap    ppnd     the column of the seal and what it compares with
  * open_ports    hash           ppnd     ports the roster or the local config opens
- * port_bits     array, mmap    ppnd     a bit for each port that open_ports may name
+ * port_bits     array, mmap    ppnd     a bit for each port that somebody may ask for
  * egress_ports  hash           ppnd     what this node may open flows to
  * flows         hash           egress   flows this node opened; seal moves them on, ppnd removes them
  * flow_filter   array, mmap    egress   how many flows hash to a slot; ppnd counts down
@@ -153,8 +153,9 @@ struct ppn_port_rule {
 PPN_SIZE(struct ppn_port_rule, 336);
 
 /*
- * port_bits: word and bit of a port (host order) of open_ports, whatever the kind. A clear bit says that
- * no row names it; a set bit, that one may. So what drops at a closed port asks no hash.
+ * port_bits: word and bit of a local port (network order, as it comes). A clear bit says that nobody asks for it: no row
+ * of open_ports of any kind, and it is none of the seal's own (claim, WireGuard, discovery, DHCP client).
+ * A set bit says that somebody may. So what drops at a closed port asks no hash.
  */
 #define PPN_PORT_BITS_WORD(generation, is_udp, port) \
 	(((__u32)(generation)&1) << 11 | (__u32) !!(is_udp) << 10 | (__u32)(port) >> 6)
@@ -197,17 +198,23 @@ PPN_SIZE(struct ppn_flow_value, 32);
  * flow_filter: slot of a flow, by both programs and ppnd. egress counts it up before it adds a flow, ppnd
  * down after it removed one; 0: no flow. So what belongs to no flow asks no hash, however full that is.
  */
-static __inline__ __u32 ppn_flow_slot(const struct ppn_flow_key *key)
+static __inline__ __u32 ppn_flow_hash(__u64 remote_high, __u64 remote_low, __be16 local_port,
+				      __be16 remote_port, __u8 proto)
 {
-	__u64 a[2], h;
+	const __u64 ports = (__u64)local_port << 32 | (__u64)remote_port << 16 | proto;
+	const __u64 h = (remote_high * 0x9e3779b97f4a7c15ULL ^ remote_low) * 0xbf58476d1ce4e5b9ULL;
 
-	__builtin_memcpy(a, key->remote, sizeof(a));
-	h = a[0] * 0x9e3779b97f4a7c15ULL ^ a[1];
-	h = h * 0xbf58476d1ce4e5b9ULL ^
-	    ((__u64)key->local_port << 32 | (__u64)key->remote_port << 16 | key->proto);
-	return (__u32)(h * 0x94d049bb133111ebULL >> 46);
+	return (__u32)((h ^ ports) * 0x94d049bb133111ebULL >> 46);
 }
 PPN_STATIC_ASSERT(PPN_MAP_FLOW_FILTER == 1 << (64 - 46), "a slot for each hash");
+
+static __inline__ __u32 ppn_flow_slot(const struct ppn_flow_key *key)
+{
+	__u64 remote[2];
+
+	__builtin_memcpy(remote, key->remote, sizeof(remote));
+	return ppn_flow_hash(remote[0], remote[1], key->local_port, key->remote_port, key->proto);
+}
 
 /* -- interfaces -- */
 

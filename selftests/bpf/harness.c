@@ -155,6 +155,14 @@ static void close_ports(struct harness *h)
 	memset(h->port_bits, 0, PPN_MAP_PORT_BITS * sizeof(uint64_t));
 }
 
+static void set_bit(struct harness *h, uint32_t generation, uint8_t proto, uint16_t port)
+{
+	const __be16 raw = htons(port);
+
+	h->port_bits[PPN_PORT_BITS_WORD(generation, proto == IPPROTO_UDP, raw)] |=
+		1ULL << PPN_PORT_BITS_BIT(raw);
+}
+
 void harness_policy(struct harness *h, enum ppn_column column, uint32_t flags)
 {
 	const uint32_t generation = PPN_POLICY_GENERATION(h->policy->word) + 1;
@@ -164,6 +172,11 @@ void harness_policy(struct harness *h, enum ppn_column column, uint32_t flags)
 	h->table.wg_port = htons(HARNESS_WG);
 	h->table.discovery_port = htons(HARNESS_DISCOVERY);
 	close_ports(h);
+	set_bit(h, generation, IPPROTO_TCP, HARNESS_CLAIM);
+	set_bit(h, generation, IPPROTO_UDP, HARNESS_WG);
+	set_bit(h, generation, IPPROTO_UDP, HARNESS_DISCOVERY);
+	set_bit(h, generation, IPPROTO_UDP, 68);
+	set_bit(h, generation, IPPROTO_UDP, 546);
 	h->policy->table[generation & 1] = h->table;
 	__atomic_store_n(&h->policy->word, PPN_POLICY_WORD(column, flags, generation),
 			 __ATOMIC_RELEASE);
@@ -232,8 +245,7 @@ void harness_port(struct harness *h, uint8_t proto, uint16_t port, bool rescue, 
 	struct ppn_port_rule rule = {};
 
 	(void)bpf_map_lookup_elem(bpf_map__fd(h->seal->maps.open_ports), &key, &rule);
-	h->port_bits[PPN_PORT_BITS_WORD(key.generation, proto == IPPROTO_UDP, port)] |=
-		1ULL << PPN_PORT_BITS_BIT(port);
+	set_bit(h, key.generation, proto, port);
 	if (prefix)
 		add_prefix(&rule, prefix);
 	else

@@ -21,7 +21,7 @@ int ppn_datapath_policy(struct ppn_datapath *dp, enum ppn_column column, uint32_
 	dp_quiesce(dp->flipped_ms);
 	err = dp_rules_purge(dp, generation - 1);
 	if (!err)
-		err = dp_rules_write(dp, generation, ports, n_ports, &rules);
+		err = dp_rules_write(dp, generation, table, ports, n_ports, &rules);
 	if (err)
 		return err;
 	flags = (flags & ~(uint32_t)(PPN_POLICY_PORTS | PPN_POLICY_EGRESS)) | rules;

@@ -131,7 +131,8 @@ int dp_tc_detach_all(struct ppn_datapath *dp);
 /* -- datapath_rules.c: open_ports, port_bits, egress_ports -- */
 
 /* Writes the rows of a generation that is not selected; ret_flags: PPN_POLICY_PORTS, _EGRESS. */
-int dp_rules_write(struct ppn_datapath *dp, uint32_t generation, const struct ppn_open_port *ports,
+int dp_rules_write(struct ppn_datapath *dp, uint32_t generation,
+		   const struct ppn_policy_table *table, const struct ppn_open_port *ports,
 		   size_t n_ports, uint32_t *ret_flags);
 /* Removes the rows of all generations but this one. */
 int dp_rules_purge(struct ppn_datapath *dp, uint32_t generation);

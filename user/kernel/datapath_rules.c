@@ -6,6 +6,9 @@
 #include <string.h>
 #include "kernel/datapath_private.h"
 
+/* Of a DHCP client, RFC 2131 4.1, RFC 8415 7.2. */
+enum { PORT_DHCP4 = 68, PORT_DHCP6 = 546 };
+
 struct row {
 	struct ppn_port_key key;
 	struct ppn_port_rule rule;
@@ -108,34 +111,43 @@ static int write_map(struct ppn_datapath *dp, const struct list *list)
 	return err;
 }
 
+static void set_bit(struct ppn_datapath *dp, uint32_t generation, uint8_t proto, __be16 port)
+{
+	dp->port_bits[PPN_PORT_BITS_WORD(generation, proto == IPPROTO_UDP, port)] |=
+		1ULL << PPN_PORT_BITS_BIT(port);
+}
+
 /* The half of this generation: nobody reads it until it is selected. */
-static void write_bits(struct ppn_datapath *dp, uint32_t generation, const struct list *list)
+static void write_bits(struct ppn_datapath *dp, uint32_t generation,
+		       const struct ppn_policy_table *table, const struct list *list)
 {
 	uint64_t *half = dp->port_bits + PPN_PORT_BITS_WORD(generation, 0, 0);
 
 	memset(half, 0, PPN_MAP_PORT_BITS / 2 * sizeof(*half));
-	for (size_t i = 0; i < list->n; i++) {
-		const struct ppn_port_key *key = &list->rows[i].key;
-		const uint16_t port = ntohs(key->port);
-
-		dp->port_bits[PPN_PORT_BITS_WORD(generation, key->proto == IPPROTO_UDP, port)] |=
-			1ULL << PPN_PORT_BITS_BIT(port);
-	}
+	set_bit(dp, generation, IPPROTO_TCP, table->claim_port);
+	set_bit(dp, generation, IPPROTO_UDP, table->wg_port);
+	set_bit(dp, generation, IPPROTO_UDP, table->discovery_port);
+	set_bit(dp, generation, IPPROTO_UDP, htons(PORT_DHCP4));
+	set_bit(dp, generation, IPPROTO_UDP, htons(PORT_DHCP6));
+	for (size_t i = 0; i < list->n; i++)
+		set_bit(dp, generation, list->rows[i].key.proto, list->rows[i].key.port);
 }
 
 static int write_list(struct ppn_datapath *dp, struct list *list, uint32_t generation,
-		      const struct ppn_open_port *ports, size_t n_ports)
+		      const struct ppn_policy_table *table, const struct ppn_open_port *ports,
+		      size_t n_ports)
 {
 	int err = build(list, generation, ports, n_ports);
 
 	if (!err)
 		err = write_map(dp, list);
 	if (!err && !list->egress)
-		write_bits(dp, generation, list);
+		write_bits(dp, generation, table, list);
 	return err;
 }
 
-int dp_rules_write(struct ppn_datapath *dp, uint32_t generation, const struct ppn_open_port *ports,
+int dp_rules_write(struct ppn_datapath *dp, uint32_t generation,
+		   const struct ppn_policy_table *table, const struct ppn_open_port *ports,
 		   size_t n_ports, uint32_t *ret_flags)
 {
 	struct list open = { .max = PPN_DATAPATH_OPEN_MAX };
@@ -146,9 +158,9 @@ int dp_rules_write(struct ppn_datapath *dp, uint32_t generation, const struct pp
 	open.rows = calloc(open.max < most ? open.max : most, sizeof(*open.rows));
 	egress.rows = calloc(egress.max < most ? egress.max : most, sizeof(*egress.rows));
 	if (open.rows && egress.rows)
-		err = write_list(dp, &open, generation, ports, n_ports);
+		err = write_list(dp, &open, generation, table, ports, n_ports);
 	if (!err)
-		err = write_list(dp, &egress, generation, ports, n_ports);
+		err = write_list(dp, &egress, generation, table, ports, n_ports);
 	if (!err)
 		*ret_flags = (open.n ? PPN_POLICY_PORTS : 0) | (egress.n ? PPN_POLICY_EGRESS : 0);
 	free(open.rows);
