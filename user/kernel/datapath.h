@@ -27,6 +27,13 @@ struct ppn_datapath;
  * ret_fresh: true when no pinned `command` map was there, so nothing remembers isolation or windows. */
 int ppn_datapath_open(struct ppn_datapath **ret_dp, const char *pin_root, bool *ret_fresh,
 		      char ret_why[static PPN_WHY_LEN]);
+/*
+ * For a machine whose kernel takes no BPF: `why` is what ppn_datapath_open() said. What is written
+ * (policy, slots, command) is kept in memory, interfaces answer -ENOTSUP with that why, nothing is ever
+ * handed up: the backstop holds alone. _refused(): that why, or NULL.
+ */
+int ppn_datapath_none(struct ppn_datapath **ret_dp, const char *why);
+const char *ppn_datapath_refused(const struct ppn_datapath *dp);
 /* Closes fds; programs, links and pins stay. */
 void ppn_datapath_close(struct ppn_datapath **dp);
 
@@ -41,6 +48,8 @@ int ppn_datapath_seal(struct ppn_datapath *dp, uint32_t ifindex, enum ppn_hold *
 		      char ret_why[static PPN_WHY_LEN]);
 /* What holds it now, asked of the kernel; none when either direction is missing: seal it again. */
 int ppn_datapath_hold(struct ppn_datapath *dp, uint32_t ifindex, enum ppn_hold *ret_hold);
+/* Are its links and the maps pinned as they should be? 1, 0: somebody removed one; seal it again. */
+int ppn_datapath_pinned(struct ppn_datapath *dp, uint32_t ifindex);
 /* Take everything off: programs, links, qdiscs' filters, pins; ppn0's too. The handle stays good: what
  * is attached afterwards pins its maps anew. */
 int ppn_datapath_unseal(struct ppn_datapath *dp, char ret_why[static PPN_WHY_LEN]);

@@ -12,6 +12,8 @@ static int attach(struct ppn_datapath *dp, uint32_t ifindex, enum dp_program in,
 	char name[IF_NAMESIZE];
 	int fd, err;
 
+	if (dp->refused[0])
+		return dp_why(ret_why, -ENOTSUP, "%s", dp->refused);
 	if (!if_indextoname(ifindex, name))
 		return dp_why(ret_why, -ENODEV, "no interface has index %u", ifindex);
 	err = dp_folder_lock(dp, &fd, ret_why);
@@ -57,6 +59,10 @@ int ppn_datapath_hold(struct ppn_datapath *dp, uint32_t ifindex, enum ppn_hold *
 	enum ppn_hold hold;
 	int out, err;
 
+	if (dp->refused[0]) {
+		*ret_hold = PPN_HOLD_NONE;
+		return 0;
+	}
 	dp_hush();
 	err = dp_link_hold(dp, ifindex, &hold);
 	if (err)
@@ -73,6 +79,8 @@ int ppn_datapath_unseal(struct ppn_datapath *dp, char ret_why[static PPN_WHY_LEN
 	int fd, err;
 
 	ret_why[0] = '\0';
+	if (dp->refused[0])
+		return 0;
 	err = dp_folder_lock(dp, &fd, ret_why);
 	if (err)
 		return err;

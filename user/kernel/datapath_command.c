@@ -58,6 +58,10 @@ int ppn_datapath_command(struct ppn_datapath *dp, struct ppn_command *ret_comman
 {
 	const __u32 zero = 0;
 
+	if (dp->refused[0]) {
+		*ret_command = dp->command;
+		return 0;
+	}
 	return bpf_map_lookup_elem_flags(dp->map[DP_COMMAND], &zero, ret_command, BPF_F_LOCK);
 }
 
@@ -81,6 +85,10 @@ int ppn_datapath_command_fill(struct ppn_datapath *dp, const struct ppn_command 
 	__u32 len = sizeof(info), zero = 0;
 	int err;
 
+	if (dp->refused[0]) {
+		dp->command = *command;
+		return 0;
+	}
 	err = bpf_obj_get_info_by_fd(dp->program[DP_MESH_IN], &info, &len);
 	if (err)
 		return err;

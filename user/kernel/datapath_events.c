@@ -38,6 +38,8 @@ int ppn_datapath_listen(struct ppn_datapath *dp, const struct ppn_datapath_event
 	struct ring_buffer *rings;
 	int err;
 
+	if (dp->refused[0])
+		return -ENOTSUP;
 	if (dp->rings)
 		return -EALREADY;
 	dp_hush();
@@ -65,6 +67,8 @@ int ppn_datapath_consume(struct ppn_datapath *dp)
 {
 	int n;
 
+	if (dp->refused[0])
+		return 0;
 	if (!dp->rings)
 		return -EBADF;
 	n = ring_buffer__consume(dp->rings);

@@ -19,8 +19,8 @@ int ppn_datapath_policy(struct ppn_datapath *dp, enum ppn_column column, uint32_
 	 * change. Other generations' rows may be those of a process that ended between two steps.
 	 */
 	dp_quiesce(dp->flipped_ms);
-	err = dp_rules_purge(dp, generation - 1);
-	if (!err)
+	err = dp->refused[0] ? 0 : dp_rules_purge(dp, generation - 1);
+	if (!err && !dp->refused[0])
 		err = dp_rules_write(dp, generation, table, ports, n_ports, &rules);
 	if (err)
 		return err;
@@ -48,6 +48,8 @@ int ppn_datapath_iface_row(struct ppn_datapath *dp, uint32_t ifindex, const stru
 		return -EINVAL;
 	if (!ifindex || ifindex >= PPN_MAP_IFACES)
 		return -E2BIG;
+	if (dp->refused[0])
+		return 0;
 	return bpf_map_update_elem(dp->map[DP_IFACES], &ifindex, row, BPF_ANY);
 }
 

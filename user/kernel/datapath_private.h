@@ -66,6 +66,8 @@ struct ppn_datapath {
 	struct dp_held held[DP_HELD_MAX];
 	int clock; /* program that tells jiffies; -1: not loaded */
 	struct dp_walk flows; /* where the sweep stands */
+	char refused[PPN_WHY_LEN]; /* ppn_datapath_none(): why; then nothing above is the kernel's */
+	struct ppn_command command; /* of such a one */
 };
 
 /* -- datapath_why.c -- */

@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <nftables/libnftables.h>
+
+#include "kernel/backstop.h"
+
+struct ppn_backstop {
+	struct nft_ctx *nft;
+	char *text[_PPN_BACKSTOP_FAMILY_MAX]; /* in force, without what the counters began with */
+	struct ppn_count counts[_PPN_BACKSTOP_FAMILY_MAX][_PPN_BACKSTOP_COUNT_MAX];
+};
+
+static const struct ppn_count zeros[_PPN_BACKSTOP_COUNT_MAX];
+
+/* libnftables prints "Error: could not ...: REASON" and the line with a caret. */
+static int run(struct ppn_backstop *backstop, const char *commands)
+{
+	return nft_run_cmd_from_buffer(backstop->nft, commands) ? -EIO : 0;
+}
+
+static int refused(struct ppn_backstop *backstop, const char *what, char *ret_why)
+{
+	static const struct {
+		const char *words;
+		int err;
+	} known[] = {
+		{ "not supported", -EOPNOTSUPP },
+		{ "Operation not permitted", -EPERM },
+		{ "Protocol", -EOPNOTSUPP },
+	};
+	const char *said = nft_ctx_get_error_buffer(backstop->nft);
+	int err = -EIO;
+
+	said = said ? said : "";
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]) && err == -EIO; i++)
+		if (strstr(said, known[i].words))
+			err = known[i].err;
+	(void)snprintf(ret_why, PPN_WHY_LEN, "nftables, %s: %.*s", what, (int)strcspn(said, "\n"),
+		       said);
+	return err;
+}
+
+int ppn_backstop_open(struct ppn_backstop **ret_backstop, char ret_why[static PPN_WHY_LEN])
+{
+	struct ppn_backstop *backstop = calloc(1, sizeof(*backstop));
+
+	if (backstop)
+		backstop->nft = nft_ctx_new(NFT_CTX_DEFAULT);
+	if (!backstop || !backstop->nft || nft_ctx_buffer_output(backstop->nft) ||
+	    nft_ctx_buffer_error(backstop->nft)) {
+		ppn_backstop_close(&backstop);
+		(void)snprintf(ret_why, PPN_WHY_LEN, "libnftables does not start");
+		return -ENOMEM;
+	}
+	*ret_backstop = backstop;
+	return 0;
+}
+
+void ppn_backstop_close(struct ppn_backstop **backstop)
+{
+	struct ppn_backstop *b = *backstop;
+
+	if (!b)
+		return;
+	for (int i = 0; i < _PPN_BACKSTOP_FAMILY_MAX; i++)
+		free(b->text[i]);
+	if (b->nft)
+		nft_ctx_free(b->nft);
+	free(b);
+	*backstop = NULL;
+}
+
+int ppn_backstop_there(struct ppn_backstop *backstop)
+{
+	static const char words[] = "table inet " PPN_BACKSTOP_TABLE "\n";
+	const char *said;
+
+	if (run(backstop, "list tables inet"))
+		return -EIO;
+	said = nft_ctx_get_output_buffer(backstop->nft);
+	return said && strstr(said, words) ? 1 : 0;
+}
+
+/* ---- counters ---- */
+
+/* "counter NAME {\n packets N bytes N" for each: as `nft list counters` prints them. */
+static void take_counts(const char *said,
+			struct ppn_count ret_counts[static _PPN_BACKSTOP_COUNT_MAX])
+{
+	char head[48];
+
+	for (int i = 0; i < _PPN_BACKSTOP_COUNT_MAX; i++) {
+		unsigned long long packets, bytes;
+		const char *at;
+
+		(void)snprintf(head, sizeof(head), "counter %s {", ppn_backstop_count_text(i));
+		at = strstr(said, head);
+		at = at ? strstr(at, "packets ") : NULL;
+		if (at && sscanf(at, "packets %llu bytes %llu", &packets, &bytes) == 2)
+			ret_counts[i] = (struct ppn_count){ packets, bytes };
+	}
+}
+
+static void read_counts(struct ppn_backstop *backstop, enum ppn_backstop_family family)
+{
+	const char *said;
+	char command[64];
+
+	if (!backstop->text[family])
+		return;
+	(void)snprintf(command, sizeof(command), "list counters table %s %s",
+		       ppn_backstop_family_text(family), PPN_BACKSTOP_TABLE);
+	if (run(backstop, command))
+		return;
+	said = nft_ctx_get_output_buffer(backstop->nft);
+	if (said)
+		take_counts(said, backstop->counts[family]);
+}
+
+void ppn_backstop_counts(struct ppn_backstop *backstop,
+			 struct ppn_count ret_counts[static _PPN_BACKSTOP_COUNT_MAX])
+{
+	memset(ret_counts, 0, _PPN_BACKSTOP_COUNT_MAX * sizeof(ret_counts[0]));
+	for (int family = 0; family < _PPN_BACKSTOP_FAMILY_MAX; family++) {
+		read_counts(backstop, family);
+		for (int i = 0; i < _PPN_BACKSTOP_COUNT_MAX; i++) {
+			ret_counts[i].packets += backstop->counts[family][i].packets;
+			ret_counts[i].bytes += backstop->counts[family][i].bytes;
+		}
+	}
+}
+
+/* ---- rules ---- */
+
+static void forget(struct ppn_backstop *backstop, enum ppn_backstop_family family)
+{
+	free(backstop->text[family]);
+	backstop->text[family] = NULL;
+}
+
+static int set_table(struct ppn_backstop *backstop, const struct ppn_backstop_rules *rules,
+		     enum ppn_backstop_family family, bool force, char *ret_why)
+{
+	char *bare, *text;
+	int err = ppn_backstop_render(rules, family, zeros, &bare);
+
+	if (err)
+		return err;
+	if (!force && backstop->text[family] && !strcmp(bare, backstop->text[family])) {
+		free(bare);
+		return 0;
+	}
+	read_counts(backstop, family);
+	err = ppn_backstop_render(rules, family, backstop->counts[family], &text);
+	if (err) {
+		free(bare);
+		return err;
+	}
+	err = run(backstop, text);
+	free(text);
+	if (err) {
+		free(bare);
+		return refused(backstop, ppn_backstop_family_text(family), ret_why);
+	}
+	forget(backstop, family);
+	backstop->text[family] = bare;
+	return 0;
+}
+
+int ppn_backstop_set(struct ppn_backstop *backstop, const struct ppn_backstop_rules *rules,
+		     bool force, char ret_why[static PPN_WHY_LEN])
+{
+	int err;
+
+	ret_why[0] = '\0';
+	err = set_table(backstop, rules, PPN_BACKSTOP_INET, force, ret_why);
+	if (err)
+		return err;
+	/* What these two cannot do, inet has done: of IP, for devices that are no ports of a bridge. */
+	for (int family = PPN_BACKSTOP_BRIDGE; family < _PPN_BACKSTOP_FAMILY_MAX; family++)
+		if (set_table(backstop, rules, family, force, ret_why))
+			forget(backstop, family);
+	return 0;
+}
+
+int ppn_backstop_remove(struct ppn_backstop *backstop, char ret_why[static PPN_WHY_LEN])
+{
+	int err = 0;
+
+	ret_why[0] = '\0';
+	for (int family = 0; family < _PPN_BACKSTOP_FAMILY_MAX; family++) {
+		const char *text = ppn_backstop_family_text(family);
+		char commands[96];
+
+		(void)snprintf(commands, sizeof(commands), "table %s %s\ndelete table %s %s\n",
+			       text, PPN_BACKSTOP_TABLE, text, PPN_BACKSTOP_TABLE);
+		forget(backstop, family);
+		/* A family that the kernel does not have has no table of ours. */
+		if (run(backstop, commands) && !err) {
+			err = refused(backstop, text, ret_why);
+			err = err == -EOPNOTSUPP ? 0 : err;
+		}
+	}
+	return err;
+}
