@@ -665,6 +665,8 @@ PPN_SIZE(struct ppn_entry_body, 60);
 	X(SEAL, 8, "seal")              \
 	X(SEAT, 9, "seat")              \
 	X(DISCHARGED, 10, "discharged") \
+	X(TRIAL, 11, "trial")           \
+	X(EGRESS, 12, "egress")         \
 	X(FLEET, 64, "fleet")           \
 	X(INVITED, 65, "invited")       \
 	X(CLAIMED, 66, "claimed")       \
@@ -729,5 +731,56 @@ struct ppn_entry_seal {
 	__be32 uid; /* who said so; 0xffffffff: ppnd itself */
 };
 PPN_SIZE(struct ppn_entry_seal, 8);
+
+/* A trial of the seal, and how it came out. X(ENUM, "text") */
+#define PPN_TRIALS(X)                  \
+	X(BEGAN, "began")              \
+	X(CONFIRMED, "confirmed")      \
+	X(CLAIMED, "ended by a claim") \
+	X(REVERTED, "reverted")
+
+enum ppn_trial {
+	PPN_TRIAL_NONE = 0,
+#define X(name, text) PPN_TRIAL_##name,
+	PPN_TRIALS(X)
+#undef X
+		_PPN_TRIAL_MAX,
+};
+
+struct ppn_entry_trial {
+	__u8 what; /* enum ppn_trial */
+	__u8 zero[3];
+	__be32 uid; /* as in ppn_entry_seal */
+	__be32 seconds; /* BEGAN: how long */
+	__be32 zero2;
+};
+PPN_SIZE(struct ppn_entry_trial, 16);
+
+/* An opening of the egress list by this machine's operator. X(ENUM, "text") */
+#define PPN_OPENINGS(X)     \
+	X(OPENED, "opened") \
+	X(CLOSED, "closed") \
+	X(ENDED, "ended")
+
+enum ppn_opening {
+	PPN_OPENING_NONE = 0,
+#define X(name, text) PPN_OPENING_##name,
+	PPN_OPENINGS(X)
+#undef X
+		_PPN_OPENING_MAX,
+};
+
+struct ppn_entry_egress {
+	__u8 what; /* enum ppn_opening */
+	__u8 proto;
+	__u8 prefix_len; /* of a 128-bit (IPv4-mapped) prefix; 0: any */
+	__u8 zero;
+	__be16 port; /* 0: every port of the protocol */
+	__u8 zero2[2];
+	__be32 uid; /* as in ppn_entry_seal */
+	__be32 seconds; /* OPENED: how long */
+	__u8 prefix[16];
+};
+PPN_SIZE(struct ppn_entry_egress, 32);
 
 #endif

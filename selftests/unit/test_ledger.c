@@ -2,6 +2,8 @@
 /* Ledger entries: chain, signature, fold, words. Files: test_ledger_file.c */
 #include "unit/hostile.h"
 
+#include <netinet/in.h>
+
 #include <endian.h>
 #include <errno.h>
 #include <ppn/ctl.h>
@@ -194,6 +196,11 @@ static const struct ppn_entry_seal observe = { .mode = PPN_SEAL_OBSERVE };
 static const struct ppn_entry_seal enforce = { .mode = PPN_SEAL_ENFORCE };
 static const struct ppn_entry_seal bad_seal = { .mode = 2 };
 
+static const struct ppn_entry_trial trial_began = { .what = PPN_TRIAL_BEGAN };
+static const struct ppn_entry_trial trial_reverted = { .what = PPN_TRIAL_REVERTED };
+static const struct ppn_entry_trial bad_trial = { .what = _PPN_TRIAL_MAX };
+static const struct ppn_entry_egress opened = { .what = PPN_OPENING_OPENED };
+
 struct step {
 	char name;
 	uint16_t type;
@@ -219,6 +226,10 @@ static const struct step steps[] = {
 	STEP('o', SEAL, observe),
 	STEP('s', SEAL, enforce),
 	STEP('x', SEAL, bad_seal),
+	STEP('T', TRIAL, trial_began),
+	STEP('R', TRIAL, trial_reverted),
+	STEP('X', TRIAL, bad_trial),
+	STEP('E', EGRESS, opened),
 	{ 't', PPN_ENTRY_SEAT, NULL, 0 },
 	{ 'd', PPN_ENTRY_DISCHARGED, NULL, 0 },
 	{ 'f', PPN_ENTRY_FLEET, NULL, 0 },
@@ -341,6 +352,16 @@ static void fold_remembers(void **unused)
 	struct ppn_ledger_state state = { 0 };
 
 	(void)unused;
+	assert_check(fold(&state, "ghoT"), PPN_CHECK_OK);
+	assert_true(state.trial && state.observe);
+	memset(&state, 0, sizeof(state));
+	assert_check(fold(&state, "ghoTER"), PPN_CHECK_OK);
+	assert_true(!state.trial && state.observe);
+	memset(&state, 0, sizeof(state));
+	assert_check(fold(&state, "gX"), PPN_CHECK_FORM);
+	memset(&state, 0, sizeof(state));
+	assert_check(fold(&state, "T"), PPN_CHECK_ORDER);
+	memset(&state, 0, sizeof(state));
 	assert_check(fold(&state, "ghobr"), PPN_CHECK_OK);
 	assert_memory_equal(&state.genesis, &genesis, sizeof(genesis));
 	assert_memory_equal(state.bound_hash, bound.bound, PPN_HASH_LEN);
@@ -368,6 +389,17 @@ static void entry_in_words(void **unused)
 					     .op = PPN_OP_ISOLATE,
 					     .code = htobe16(PPN_RESULT_ACTED_KERNEL) };
 	struct ppn_entry_seal by_uid = { .uid = htobe32(1000) };
+	struct ppn_entry_trial trial = { .what = PPN_TRIAL_BEGAN, .seconds = htobe32(120) };
+	struct ppn_entry_trial over = { .what = PPN_TRIAL_REVERTED, .uid = UINT32_MAX };
+	struct ppn_entry_egress open = { .what = PPN_OPENING_OPENED,
+					 .proto = IPPROTO_TCP,
+					 .prefix_len = 120,
+					 .port = htobe16(443),
+					 .seconds = htobe32(1800),
+					 .prefix = { [10] = 0xff, 0xff, 192, 0, 2 } };
+	struct ppn_entry_egress shut = { .what = PPN_OPENING_ENDED,
+					 .proto = IPPROTO_UDP,
+					 .uid = UINT32_MAX };
 	struct ppn_entry_roster third = { .epoch = htobe64(3), .hash = { 0xcd } };
 	const struct {
 		struct ppn_entry entry;
@@ -382,6 +414,14 @@ static void entry_in_words(void **unused)
 		  "0 1970-01-01T00:00:00.000Z seal enforce by uid 1000" },
 		{ { .type = PPN_ENTRY_ROSTER, .payload = BYTES(third) },
 		  "0 1970-01-01T00:00:00.000Z roster epoch 3 generation 0 list 0 hash cd00000000000000" },
+		{ { .type = PPN_ENTRY_TRIAL, .payload = BYTES(trial) },
+		  "0 1970-01-01T00:00:00.000Z trial began for 120 s by uid 0" },
+		{ { .type = PPN_ENTRY_TRIAL, .payload = BYTES(over) },
+		  "0 1970-01-01T00:00:00.000Z trial reverted by ppnd" },
+		{ { .type = PPN_ENTRY_EGRESS, .payload = BYTES(open) },
+		  "0 1970-01-01T00:00:00.000Z egress opened tcp/443 to 192.0.2.0/24 for 1800 s by uid 0" },
+		{ { .type = PPN_ENTRY_EGRESS, .payload = BYTES(shut) },
+		  "0 1970-01-01T00:00:00.000Z egress ended udp/any to any by ppnd" },
 		{ { .type = 999 }, "0 1970-01-01T00:00:00.000Z entry 999 (of a later version)" },
 		{ { .type = PPN_ENTRY_BOUND, .payload = { (const uint8_t *)"x", 1 } },
 		  "0 1970-01-01T00:00:00.000Z bound" },
@@ -404,7 +444,7 @@ static void entry_in_words(void **unused)
 		}
 	}
 	assert_null(ppn_entry_type_text(0));
-	assert_null(ppn_entry_type_text(11));
+	assert_null(ppn_entry_type_text(13));
 	assert_null(ppn_entry_type_text(UINT16_MAX));
 	assert_string_equal(ppn_entry_type_text(PPN_ENTRY_SENT), "sent");
 }

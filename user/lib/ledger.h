@@ -59,6 +59,7 @@ struct ppn_ledger_state {
 	struct ppn_entry_roster roster; /* of the last roster entry since the claim */
 	bool observe; /* of the last seal entry */
 	bool has_seal;
+	bool trial; /* began, and no outcome is written */
 };
 /*
  * A sequence of types that cannot be (a second genesis, bound without genesis, an authority's

@@ -96,6 +96,17 @@ static enum ppn_check fold_seal(struct ppn_ledger_state *state, const struct ppn
 	return PPN_CHECK_OK;
 }
 
+static enum ppn_check fold_trial(struct ppn_ledger_state *state, const struct ppn_entry *entry)
+{
+	struct ppn_entry_trial trial;
+
+	memcpy(&trial, entry->payload.data, sizeof(trial));
+	if (trial.what == PPN_TRIAL_NONE || trial.what >= _PPN_TRIAL_MAX)
+		return PPN_CHECK_FORM;
+	state->trial = trial.what == PPN_TRIAL_BEGAN;
+	return PPN_CHECK_OK;
+}
+
 static enum ppn_check fold_discharged(struct ppn_ledger_state *state, const struct ppn_entry *entry)
 {
 	(void)entry;
@@ -118,6 +129,8 @@ static const struct fold_row rows[] = {
 	[PPN_ENTRY_SEAL] = { GENESIS, sizeof(struct ppn_entry_seal), fold_seal },
 	[PPN_ENTRY_SEAT] = { BOUND, 0, fold_nothing },
 	[PPN_ENTRY_DISCHARGED] = { BOUND, 0, fold_discharged },
+	[PPN_ENTRY_TRIAL] = { GENESIS, sizeof(struct ppn_entry_trial), fold_trial },
+	[PPN_ENTRY_EGRESS] = { GENESIS, sizeof(struct ppn_entry_egress), fold_nothing },
 	[PPN_ENTRY_FLEET] = { NEVER, 0, fold_nothing },
 	[PPN_ENTRY_INVITED] = { NEVER, 0, fold_nothing },
 	[PPN_ENTRY_CLAIMED] = { NEVER, 0, fold_nothing },

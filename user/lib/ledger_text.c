@@ -7,10 +7,12 @@
 #include <ppn/ctl.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <netinet/in.h>
 #include <string.h>
 #include <time.h>
 #include "lib/bytes.h"
 #include "lib/crypto.h"
+#include "lib/cut.h"
 
 enum { SHORT_HASH = 8 };
 
@@ -121,6 +123,14 @@ static void text_command(struct line *line, struct ppn_bytes payload)
 		add_hash(line, "by", command.serial);
 }
 
+static void add_uid(struct line *line, __be32 uid)
+{
+	if (be32toh(uid) == UINT32_MAX)
+		add(line, " by ppnd");
+	else
+		add(line, " by uid %u", be32toh(uid));
+}
+
 static void text_seal(struct line *line, struct ppn_bytes payload)
 {
 	struct ppn_entry_seal seal;
@@ -128,10 +138,49 @@ static void text_seal(struct line *line, struct ppn_bytes payload)
 	if (!ppn_take_into(&payload, &seal, sizeof(seal)))
 		return;
 	add(line, " %s", seal.mode == PPN_SEAL_OBSERVE ? "observe" : "enforce");
-	if (be32toh(seal.uid) == UINT32_MAX)
-		add(line, " by ppnd");
+	add_uid(line, seal.uid);
+}
+
+static void text_trial(struct line *line, struct ppn_bytes payload)
+{
+	static const char *const what[_PPN_TRIAL_MAX] = {
+#define X(name, text) [PPN_TRIAL_##name] = (text),
+		PPN_TRIALS(X)
+#undef X
+	};
+	struct ppn_entry_trial trial;
+
+	if (!ppn_take_into(&payload, &trial, sizeof(trial)))
+		return;
+	add(line, " %s", trial.what < _PPN_TRIAL_MAX && trial.what ? what[trial.what] : "?");
+	if (trial.what == PPN_TRIAL_BEGAN)
+		add(line, " for %u s", be32toh(trial.seconds));
+	add_uid(line, trial.uid);
+}
+
+static void text_egress(struct line *line, struct ppn_bytes payload)
+{
+	static const char *const what[_PPN_OPENING_MAX] = {
+#define X(name, text) [PPN_OPENING_##name] = (text),
+		PPN_OPENINGS(X)
+#undef X
+	};
+	struct ppn_entry_egress egress;
+	char prefix[PPN_PREFIX_TEXT_LEN];
+
+	if (!ppn_take_into(&payload, &egress, sizeof(egress)))
+		return;
+	add(line, " %s %s/",
+	    egress.what < _PPN_OPENING_MAX && egress.what ? what[egress.what] : "?",
+	    egress.proto == IPPROTO_TCP ? "tcp" : "udp");
+	if (egress.port)
+		add(line, "%u", be16toh(egress.port));
 	else
-		add(line, " by uid %u", be32toh(seal.uid));
+		add(line, "any");
+	add(line, " to %s", ppn_prefix_text(prefix, egress.prefix, egress.prefix_len));
+	if (egress.what == PPN_OPENING_OPENED)
+		add(line, " for %u s", be32toh(egress.seconds));
+	add_uid(line, egress.uid);
 }
 
 static const char *const names[] = {
@@ -144,7 +193,8 @@ static void (*const payload_text[])(struct line *line, struct ppn_bytes payload)
 	[PPN_ENTRY_GENESIS] = text_genesis,  [PPN_ENTRY_BOUND] = text_bound,
 	[PPN_ENTRY_ROSTER] = text_roster,    [PPN_ENTRY_ISOLATED] = text_command,
 	[PPN_ENTRY_RELEASED] = text_command, [PPN_ENTRY_COMMAND] = text_command,
-	[PPN_ENTRY_SEAL] = text_seal,	     [PPN_ENTRY_SENT] = text_command,
+	[PPN_ENTRY_SEAL] = text_seal,	     [PPN_ENTRY_TRIAL] = text_trial,
+	[PPN_ENTRY_EGRESS] = text_egress,    [PPN_ENTRY_SENT] = text_command,
 };
 
 const char *ppn_entry_type_text(uint16_t type)
