@@ -126,10 +126,13 @@ void ppnd_ctl_changed(struct ppnd *ppnd)
 
 /* ---- the other verbs ---- */
 
+/* Nothing, nftables alone, or TC below another's XDP. */
 static bool degraded(const struct ppnd *ppnd)
 {
+	if (ppn_datapath_refused(ppnd->dp))
+		return true;
 	for (size_t i = 0; i < ppnd->seal.n; i++)
-		if (ppnd->seal.interface[i].hold == PPN_HOLD_NONE)
+		if (ppnd->seal.interface[i].hold <= PPN_HOLD_TC)
 			return true;
 	return false;
 }

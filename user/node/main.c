@@ -208,13 +208,19 @@ static int listen_all(struct ppnd *ppnd)
 	};
 	int err = ppn_datapath_listen(ppnd->dp, &events);
 
+	if (err == -ENOTSUP && ppn_datapath_refused(ppnd->dp))
+		err = 0;
 	if (!err)
 		err = ppn_link_watch(ppnd->link, on_link, ppnd);
 	if (err)
 		return ppn_log_errno(LOG_ERR, err, "listening to the kernel");
-	ppnd->ring = add_event(ppnd, ppn_datapath_fd(ppnd->dp), EV_READ, on_ring, NULL);
 	ppnd->watch = add_event(ppnd, ppn_link_watch_fd(ppnd->link), EV_READ, on_watch, NULL);
-	return ppnd->ring && ppnd->watch ? 0 : -ENOMEM;
+	if (!ppnd->watch)
+		return -ENOMEM;
+	if (ppn_datapath_refused(ppnd->dp))
+		return 0;
+	ppnd->ring = add_event(ppnd, ppn_datapath_fd(ppnd->dp), EV_READ, on_ring, NULL);
+	return ppnd->ring ? 0 : -ENOMEM;
 }
 
 static struct event *watchdog(struct ppnd *ppnd)
@@ -236,9 +242,16 @@ static int open_kernel(struct ppnd *ppnd)
 	if (err)
 		return ppn_log_errno(LOG_ERR, err, "rtnetlink");
 	err = ppn_datapath_open(&ppnd->dp, ppnd->pin_root, &ppnd->fresh, why);
-	if (err)
-		ppn_log(LOG_ERR, "the datapath does not load, nothing is sealed: %s", why);
-	return err;
+	if (!err)
+		return 0;
+	/* Another ppnd at work, or programs of another ABI on the interfaces: theirs, not ours to go on. */
+	if (err == -EBUSY || err == -EPROTO || err == -ENAMETOOLONG) {
+		ppn_log(LOG_ERR, "the datapath does not load: %s", why);
+		return err;
+	}
+	ppn_log(LOG_ERR, "no BPF, the seal is degraded to nftables: %s", why);
+	ppnd->fresh = true;
+	return ppn_datapath_none(&ppnd->dp, why);
 }
 
 static int open_state(struct ppnd *ppnd, const struct options *options)
@@ -304,6 +317,7 @@ static void stop(struct ppnd *ppnd)
 	ppnd_genesis_stop(ppnd);
 	ppnd_mesh_stop(ppnd);
 	ppnd_policy_stop(ppnd);
+	ppnd_backstop_stop(ppnd);
 	ppnd_slots_stop(ppnd);
 	if (ppnd->ring)
 		event_free(ppnd->ring);

@@ -121,7 +121,16 @@ static int set_self(struct ppnd *ppnd)
 
 static int attach_program(struct ppnd *ppnd)
 {
+	/* Without BPF it is the backstop's, if that is there. */
+	if (ppn_datapath_refused(ppnd->dp) && ppnd_backstop_holds(ppnd))
+		return 0;
 	return ppn_datapath_mesh(ppnd->dp, ppn_wg_ifindex(ppnd->mesh.wg), ppnd->mesh.why);
+}
+
+static int tell_backstop(struct ppnd *ppnd)
+{
+	ppnd_backstop_look(ppnd);
+	return 0;
 }
 
 static int set_mtu(struct ppnd *ppnd)
@@ -151,6 +160,7 @@ static const struct step {
 	{ "making the device", open_device },
 	{ "its key and port", set_self },
 	{ "its frame program", attach_program },
+	{ "its backstop", tell_backstop },
 	{ "its peers", set_peers },
 	{ "its MTU", set_mtu },
 	{ "its address", set_address },

@@ -171,6 +171,12 @@ int ppnd_seal_column(struct ppnd *ppnd, enum ppn_state state)
 	fill_table(ppnd, &table);
 	err = ppn_datapath_policy(ppnd->dp, ppn_genesis_column(state), flags(ppnd, state), &table,
 				  ports, n);
+	if (!err) {
+		/* Where BPF holds, what nftables cannot do is said, and is no failure of the state. */
+		err = ppnd_backstop_policy(ppnd, ppn_genesis_column(state), flags(ppnd, state),
+					   &table, ports, n);
+		err = ppn_datapath_refused(ppnd->dp) ? err : 0;
+	}
 	return err ? ppn_log_errno(LOG_ERR, err, "the seal's policy of state %s",
 				   ppn_state_text(state)) :
 		     0;

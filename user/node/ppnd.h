@@ -82,6 +82,7 @@ struct ppnd_monitor; /* monitor.c */
 struct ppnd_discovery; /* discovery.c */
 struct ppnd_telemetry; /* telemetry.c */
 struct ppnd_ctl; /* ctl.c */
+struct ppnd_backstop; /* backstop.c */
 
 struct ppnd {
 	struct ppnd_config config;
@@ -102,6 +103,7 @@ struct ppnd {
 	struct event *scan;
 
 	struct ppnd_seal seal;
+	struct ppnd_backstop *backstop;
 	struct ppnd_mesh mesh;
 	struct ppnd_slot slot[PPN_SEATS_MAX];
 	struct ppnd_slots *slots;
@@ -132,6 +134,21 @@ int ppnd_seal_external(struct ppnd *ppnd, uint32_t ret_ifindex[static PPND_INTER
 int ppnd_seal_off(struct ppnd *ppnd, char ret_why[static PPN_WHY_LEN]);
 /* Weakest hold over the external interfaces; NONE when there is none. */
 enum ppn_hold ppnd_seal_weakest(const struct ppnd *ppnd);
+
+/* Asks the kernel what holds each interface and ppn0, seals again what lost its program or pin: true,
+ * with what that was. */
+bool ppnd_seal_look(struct ppnd *ppnd, char ret_what[static PPN_WHY_LEN]);
+
+/* backstop.c: the nftables below the programs; without them (start failed) each of these does nothing. */
+int ppnd_backstop_start(struct ppnd *ppnd); /* before the first program */
+int ppnd_backstop_policy(struct ppnd *ppnd, enum ppn_column column, uint32_t flags,
+			 const struct ppn_policy_table *table, const struct ppn_open_port *ports,
+			 size_t n_ports);
+void ppnd_backstop_look(struct ppnd *ppnd); /* interfaces or their holds have changed */
+bool ppnd_backstop_holds(const struct ppnd *ppnd); /* in force, and not observing */
+json_t *ppnd_backstop_json(struct ppnd *ppnd);
+int ppnd_backstop_off(struct ppnd *ppnd, char ret_why[static PPN_WHY_LEN]);
+void ppnd_backstop_stop(struct ppnd *ppnd);
 
 /* policy.c: the policy map, whatever the interfaces. */
 int ppnd_policy_start(struct ppnd *ppnd); /* observe or enforce; by seal.c, before any program */

@@ -7,6 +7,12 @@
 #include "host/log.h"
 #include "node/ppnd.h"
 
+static const char *const hold_text[_PPN_HOLD_MAX] = {
+#define X(name, text) text,
+	PPN_HOLDS(X)
+#undef X
+};
+
 static struct ppnd_interface *find_interface(struct ppnd *ppnd, uint32_t ifindex)
 {
 	for (size_t i = 0; i < ppnd->seal.n; i++)
@@ -35,8 +41,8 @@ static void say_hold(const struct ppnd_interface *interface, const struct ppnd_i
 		ppn_log(LOG_ERR, "%s is NOT sealed: %s", interface->name, interface->why);
 	else
 		ppn_log(interface->why[0] ? LOG_WARNING : LOG_INFO, "%s is sealed (%s)%s%s",
-			interface->name, interface->hold == PPN_HOLD_NATIVE ? "native" : "generic",
-			interface->why[0] ? ": " : "", interface->why);
+			interface->name, hold_text[interface->hold], interface->why[0] ? ": " : "",
+			interface->why);
 }
 
 static void seal_interface(struct ppnd *ppnd, struct ppnd_interface *interface)
@@ -51,7 +57,7 @@ static void seal_interface(struct ppnd *ppnd, struct ppnd_interface *interface)
 	interface->why[0] = '\0';
 	err = ppn_datapath_seal(ppnd->dp, interface->ifindex, &interface->hold, interface->why);
 	if (err)
-		interface->hold = PPN_HOLD_NONE;
+		interface->hold = ppnd_backstop_holds(ppnd) ? PPN_HOLD_NFT : PPN_HOLD_NONE;
 	say_hold(interface, &was);
 	interface->said = true;
 	err = ppn_link_harden(ppnd->link, interface->ifindex, interface->underlay);
@@ -120,10 +126,61 @@ int ppnd_seal_scan(struct ppnd *ppnd)
 
 		if (!known)
 			add_interface(ppnd, ifindex[i]);
-		else if (known->hold == PPN_HOLD_NONE)
+		else if (known->hold < PPN_HOLD_TC)
 			seal_interface(ppnd, known);
 	}
+	ppnd_backstop_look(ppnd);
 	return 0;
+}
+
+/* True: it had lost something, and was sealed again. */
+static bool look_at(struct ppnd *ppnd, struct ppnd_interface *interface,
+		    char ret_what[static PPN_WHY_LEN])
+{
+	const struct ppnd_interface was = *interface;
+	enum ppn_hold hold;
+
+	if (interface->hold < PPN_HOLD_TC) {
+		interface->hold = ppnd_backstop_holds(ppnd) ? PPN_HOLD_NFT : PPN_HOLD_NONE;
+		say_hold(interface, &was);
+		return false;
+	}
+	if (ppn_datapath_hold(ppnd->dp, interface->ifindex,
+			      &hold)) /* gone, or about to be asked again */
+		return false;
+	if (hold == interface->hold && ppn_datapath_pinned(ppnd->dp, interface->ifindex))
+		return false;
+	snprintf(ret_what, PPN_WHY_LEN, "%s, %s", interface->name,
+		 hold == interface->hold ? "its pins" :
+		 hold == PPN_HOLD_NONE	 ? "a program" :
+					   "its mode");
+	seal_interface(ppnd, interface);
+	return true;
+}
+
+static bool look_at_mesh(struct ppnd *ppnd, char ret_what[static PPN_WHY_LEN])
+{
+	enum ppn_hold hold;
+	uint32_t ifindex;
+
+	if (!ppnd->mesh.wg || !ppnd->mesh.up || ppn_datapath_refused(ppnd->dp))
+		return false;
+	ifindex = ppn_wg_ifindex(ppnd->mesh.wg);
+	if (ppn_datapath_hold(ppnd->dp, ifindex, &hold) ||
+	    (hold != PPN_HOLD_NONE && ppn_datapath_pinned(ppnd->dp, ifindex)))
+		return false;
+	snprintf(ret_what, PPN_WHY_LEN, "%s, its program or pins", ppnd->config.mesh_device);
+	ppnd_mesh_again(ppnd);
+	return true;
+}
+
+bool ppnd_seal_look(struct ppnd *ppnd, char ret_what[static PPN_WHY_LEN])
+{
+	bool back = false;
+
+	for (size_t i = 0; i < ppnd->seal.n; i++)
+		back |= look_at(ppnd, &ppnd->seal.interface[i], ret_what);
+	return look_at_mesh(ppnd, ret_what) || back;
 }
 
 enum ppn_hold ppnd_seal_weakest(const struct ppnd *ppnd)
@@ -138,15 +195,25 @@ enum ppn_hold ppnd_seal_weakest(const struct ppnd *ppnd)
 
 int ppnd_seal_start(struct ppnd *ppnd)
 {
-	int err = ppnd_policy_start(ppnd);
+	int err = ppnd_policy_start(ppnd), backstop;
 
-	return err ? err : ppnd_seal_scan(ppnd);
+	if (err)
+		return err;
+	backstop = ppnd_backstop_start(ppnd);
+	if (backstop && ppn_datapath_refused(ppnd->dp)) {
+		ppn_log(LOG_ERR, "neither BPF nor nftables: nothing is sealed");
+		return backstop;
+	}
+	return ppnd_seal_scan(ppnd);
 }
 
 int ppnd_seal_off(struct ppnd *ppnd, char ret_why[static PPN_WHY_LEN])
 {
 	int err = ppn_datapath_unseal(ppnd->dp, ret_why);
 
+	/* Last: until then it holds what is open already. */
+	if (!err)
+		err = ppnd_backstop_off(ppnd, ret_why);
 	if (!err)
 		ppnd->seal.n = 0;
 	return err;

@@ -128,6 +128,14 @@ static json_t *rescue_json(const struct ppnd *ppnd)
 	return list;
 }
 
+/* Where no program can hold anything: why. */
+static const char *degraded_why(const struct ppnd *ppnd)
+{
+	const char *why = ppn_datapath_refused(ppnd->dp);
+
+	return why ? why : "";
+}
+
 static json_t *seal_json(struct ppnd *ppnd)
 {
 	uint64_t dropped = 0, passed = 0, ignored = 0;
@@ -137,6 +145,8 @@ static json_t *seal_json(struct ppnd *ppnd)
 
 	set(seal, "mode", json_string(ppnd_seal_observes(ppnd) ? "observe" : "enforce"));
 	set(seal, "interfaces", interfaces_json(ppnd));
+	set(seal, "backstop", ppnd_backstop_json(ppnd));
+	set(seal, "degraded", text_or_null(degraded_why(ppnd)));
 	set(seal, "rescue", rescue_json(ppnd));
 	set(seal, "seat", json_boolean(ppnd->seal.seat));
 	set(seal, "dropped", json_integer((json_int_t)dropped));
