@@ -388,41 +388,6 @@ static int foreign_program(enum bpf_prog_type type)
 	return fd;
 }
 
-static void test_foreign(struct ppn_datapath *dp)
-{
-	LIBBPF_OPTS(bpf_tc_hook, hook, .attach_point = BPF_TC_EGRESS);
-	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = 1, .priority = 1);
-	int xdp = foreign_program(BPF_PROG_TYPE_XDP), tc = foreign_program(BPF_PROG_TYPE_SCHED_CLS);
-	enum ppn_hold hold;
-	uint32_t id, far;
-
-	must("ip link add far0 type veth peer name far1");
-	far = index_of("far0");
-	if (bpf_xdp_attach((int)far, xdp, XDP_FLAGS_DRV_MODE, NULL))
-		bail("attach a foreign program");
-	id = xdp_program(far);
-	ok(seal(dp, "far0", &hold) == -EBUSY && strstr(why, "stranger") && xdp_program(far) == id,
-	   "a foreign XDP program is named, and stays");
-	(void)bpf_xdp_detach((int)far, XDP_FLAGS_DRV_MODE, NULL);
-	if (bpf_xdp_attach((int)far, xdp, XDP_FLAGS_SKB_MODE, NULL))
-		bail("attach a foreign generic program");
-	ok(seal(dp, "far0", &hold) == -EBUSY && strstr(why, "stranger"),
-	   "a foreign generic one too");
-	(void)bpf_xdp_detach((int)far, XDP_FLAGS_SKB_MODE, NULL);
-	hook.ifindex = (int)far;
-	opts.prog_fd = tc;
-	if (bpf_tc_hook_create(&hook) || bpf_tc_attach(&hook, &opts))
-		bail("attach a foreign TC program");
-	id = tc_program(far);
-	ok(seal(dp, "far0", &hold) == -EBUSY && strstr(why, "stranger") && tc_program(far) == id &&
-		   xdp_program(far),
-	   "a foreign TC program at our place is named, and stays; the way in is sealed");
-	ok(!ppn_datapath_hold(dp, far, &hold) && hold == PPN_HOLD_NONE, "half a seal is no hold");
-	must("ip link del far0");
-	close(xdp);
-	close(tc);
-}
-
 static void test_recreate(struct ppn_datapath *dp)
 {
 	const uint32_t out = index_of("out0");
@@ -939,7 +904,6 @@ int main(void)
 	test_counters(dp);
 	test_kill(&dp);
 	test_generic(dp);
-	test_foreign(dp);
 	test_recreate(dp);
 	test_pin_removed(dp);
 	test_moved(dp);

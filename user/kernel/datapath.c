@@ -13,6 +13,7 @@
 #include "frame.skel.h"
 #include "kernel/datapath_private.h"
 #include "seal.skel.h"
+#include "seal_tc.skel.h"
 
 /* An XDP program runs for microseconds. */
 enum { QUIET_MS = 1000 };
@@ -22,6 +23,7 @@ static const struct {
 	const void *(*elf)(size_t *ret_len);
 } objects[_DP_OBJECT_MAX] = {
 	[DP_SEAL] = { "seal", seal_bpf__elf_bytes },
+	[DP_TC] = { "seal_tc", seal_tc_bpf__elf_bytes },
 	[DP_EGRESS] = { "egress", egress_bpf__elf_bytes },
 	[DP_FRAME] = { "frame", frame_bpf__elf_bytes },
 };
@@ -32,6 +34,7 @@ static const struct {
 } programs[_DP_PROGRAM_MAX] = {
 	[DP_SEAL_IN] = { DP_SEAL, BPF_PROG_TYPE_XDP },
 	[DP_SEAL_OUT] = { DP_EGRESS, BPF_PROG_TYPE_SCHED_CLS },
+	[DP_SEAL_TC] = { DP_TC, BPF_PROG_TYPE_SCHED_CLS },
 	[DP_MESH_IN] = { DP_FRAME, BPF_PROG_TYPE_XDP },
 	[DP_MESH_OUT] = { DP_FRAME, BPF_PROG_TYPE_SCHED_CLS },
 };
@@ -86,28 +89,38 @@ void dp_quiesce(uint64_t since_ms)
 		(void)nanosleep(&quiet, NULL);
 }
 
-static int open_object(struct ppn_datapath *dp, enum dp_object which, char *ret_why)
+static int open_object(struct ppn_datapath *dp, enum dp_object which,
+		       struct bpf_object **ret_object, char *ret_why)
 {
 	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = objects[which].name);
 	char path[PATH_MAX];
+	struct bpf_object *object;
 	struct bpf_map *map;
 	const void *elf;
 	size_t len;
 	int err;
 
 	elf = objects[which].elf(&len);
-	dp->object[which] = bpf_object__open_mem(elf, len, &opts);
-	if (!dp->object[which])
+	object = bpf_object__open_mem(elf, len, &opts);
+	if (!object)
 		return dp_why(ret_why, -errno, "%s.bpf.o: %s", objects[which].name, dp_said());
-	bpf_object__for_each_map(map, dp->object[which]) {
+	bpf_object__for_each_map(map, object) {
 		if (bpf_map__is_internal(map))
 			continue;
 		err = bpf_map__set_pin_path(map, dp_map_path(dp, bpf_map__name(map), path));
-		if (err)
+		if (err) {
+			bpf_object__close(object);
 			return dp_why(ret_why, err, "%.100s: %s", path, strerror(-err));
+		}
 	}
+	*ret_object = object;
 	return 0;
 }
+
+_Static_assert(sizeof(struct seal_bpf__rodata) == sizeof(struct seal_tc_bpf__rodata) &&
+		       offsetof(struct seal_bpf__rodata, rate_seed) ==
+			       offsetof(struct seal_tc_bpf__rodata, rate_seed),
+	       "one set of settings");
 
 /* What rate.h asks of its loader. */
 static int set_rates(struct bpf_object *seal, char *ret_why)
@@ -131,6 +144,23 @@ static int set_rates(struct bpf_object *seal, char *ret_why)
 	return bpf_map__set_initial_value(map, &u, len);
 }
 
+int dp_object_open(struct ppn_datapath *dp, enum dp_object which, struct bpf_object **ret_object,
+		   char *ret_why)
+{
+	struct bpf_object *object;
+	int err = open_object(dp, which, &object, ret_why);
+
+	if (err)
+		return err;
+	if (which == DP_SEAL || which == DP_TC)
+		err = set_rates(object, ret_why);
+	if (err)
+		bpf_object__close(object);
+	else
+		*ret_object = object;
+	return err;
+}
+
 /* libbpf takes the maps that are pinned already, pins the others, and raises RLIMIT_MEMLOCK by itself on
  * the kernels that still count map memory in it. */
 static int load_object(struct ppn_datapath *dp, enum dp_object which, char *ret_why)
@@ -138,9 +168,7 @@ static int load_object(struct ppn_datapath *dp, enum dp_object which, char *ret_
 	int err;
 
 	dp_hush();
-	err = open_object(dp, which, ret_why);
-	if (!err && which == DP_SEAL)
-		err = set_rates(dp->object[which], ret_why);
+	err = dp_object_open(dp, which, &dp->object[which], ret_why);
 	if (err)
 		return err;
 	err = bpf_object__load(dp->object[which]);

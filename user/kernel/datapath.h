@@ -18,6 +18,7 @@
 #include <ppn/ctl.h>
 #include <ppn/maps.h>
 #include <ppn/reasons.h>
+#include "kernel/device.h"
 
 #define PPN_WHY_LEN 160
 
@@ -43,13 +44,33 @@ void ppn_datapath_close(struct ppn_datapath **dp);
  * list, may hold wildcards (fnmatch). Fills at most max ifindexes; -E2BIG: there are more. */
 int ppn_datapath_external(const char *const *names, size_t n_names, uint32_t *ret_ifindex,
 			  size_t max, size_t *ret_n);
-/* Attach in and out (seal, egress), or adopt what is pinned there. Native, else generic with why. */
+/*
+ * Attach in and out (seal, egress), or adopt what is pinned there. Down this ladder until something
+ * holds: native, generic, TC; ret_why then says what refused the step above, in the kernel's words. A
+ * stranger's XDP program is never replaced; behind libxdp's dispatcher, or with ppn_datapath_share(),
+ * the seal is one of several. An error: nothing of ours holds it (or one direction only).
+ */
 int ppn_datapath_seal(struct ppn_datapath *dp, uint32_t ifindex, enum ppn_hold *ret_hold,
 		      char ret_why[static PPN_WHY_LEN]);
+/* `share = yes`: from now on through libxdp's dispatcher, where the kernel has that. */
+void ppn_datapath_share(struct ppn_datapath *dp, bool share);
 /* What holds it now, asked of the kernel; none when either direction is missing: seal it again. */
 int ppn_datapath_hold(struct ppn_datapath *dp, uint32_t ifindex, enum ppn_hold *ret_hold);
 /* Are its links and the maps pinned as they should be? 1, 0: somebody removed one; seal it again. */
 int ppn_datapath_pinned(struct ppn_datapath *dp, uint32_t ifindex);
+/* The same in passing, cheap enough for every second: is it as it was left? */
+struct ppn_look {
+	bool is_held; /* in and out; else: seal it again */
+	bool by_link; /* XDP by a link of ours: what follows is not looked at */
+	enum ppn_hold hold;
+	uint32_t xdp_id; /* XDP program on it, whosoever's; 0: none */
+};
+int ppn_datapath_look(struct ppn_datapath *dp, uint32_t ifindex, struct ppn_look *ret_look);
+/*
+ * Are the pins of maps and links still there? 0: yes; 1: some were not, and are again; -errno: they are not,
+ * and cannot be made; this process's fds hold everything until it ends.
+ */
+int ppn_datapath_pins(struct ppn_datapath *dp, char ret_why[static PPN_WHY_LEN]);
 /* Take everything off: programs, links, qdiscs' filters, pins; ppn0's too. The handle stays good: what
  * is attached afterwards pins its maps anew. */
 int ppn_datapath_unseal(struct ppn_datapath *dp, char ret_why[static PPN_WHY_LEN]);
@@ -91,6 +112,20 @@ int ppn_datapath_iface(struct ppn_datapath *dp, uint32_t ifindex, enum ppn_under
 /* The whole row, as it is. -E2BIG: ifindex is beyond the table, the interface has row 0, the closed one. */
 int ppn_datapath_iface_row(struct ppn_datapath *dp, uint32_t ifindex, const struct ppn_iface *row);
 int ppn_datapath_iface_now(struct ppn_datapath *dp, uint32_t ifindex, struct ppn_iface *ret_row);
+/*
+ * The row of a device, as it is now (device.h) and as the configuration wants it: written where it differs.
+ * It keeps its counter slot as long as it lives; with none left it counts in slot 0 with others of its
+ * kind. PPN_IFACE_GUESTS is in *ret_row only where it can be: at a bridge's port behind which no more
+ * addresses of this host are than the row holds.
+ */
+struct ppn_iface_wish {
+	enum ppn_underlay underlay;
+	bool dot1x, guests;
+};
+int ppn_datapath_row(struct ppn_datapath *dp, const struct ppn_device *device,
+		     const struct ppn_iface_wish *wish, struct ppn_iface *ret_row);
+/* Its device is gone, or elsewhere: the row is the closed one, the slot another's to be. */
+int ppn_datapath_row_drop(struct ppn_datapath *dp, uint32_t ifindex);
 /* Raise the floor of {serial, type}. -ENOSPC: 128 serials are known; the caller drops the oldest. */
 int ppn_datapath_floor(struct ppn_datapath *dp, const uint8_t serial[static PPN_SERIAL_LEN],
 		       enum ppn_packet_type type, uint64_t time_ms);

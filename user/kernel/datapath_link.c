@@ -141,36 +141,6 @@ int dp_link_sweep(struct ppn_datapath *dp)
 	return dp_link_each(dp, sweep_one, NULL);
 }
 
-static int xdp_now(uint32_t ifindex, uint32_t *ret_prog_id, enum ppn_hold *ret_hold)
-{
-	LIBBPF_OPTS(bpf_xdp_query_opts, now);
-	int err = bpf_xdp_query((int)ifindex, 0, &now);
-
-	if (err)
-		return err;
-	*ret_prog_id = now.prog_id;
-	*ret_hold = PPN_HOLD_NONE;
-	if (now.attach_mode == XDP_ATTACHED_DRV)
-		*ret_hold = PPN_HOLD_NATIVE;
-	if (now.attach_mode == XDP_ATTACHED_SKB)
-		*ret_hold = PPN_HOLD_GENERIC;
-	/* Driver and hardware at once: a program of ours is neither. */
-	if (now.attach_mode == XDP_ATTACHED_MULTI)
-		*ret_prog_id = now.drv_prog_id ? now.drv_prog_id : now.hw_prog_id;
-	return 0;
-}
-
-int dp_link_hold(struct ppn_datapath *dp, uint32_t ifindex, enum ppn_hold *ret_hold)
-{
-	enum ppn_hold hold;
-	uint32_t prog_id;
-	int err = xdp_now(ifindex, &prog_id, &hold);
-
-	if (!err)
-		*ret_hold = prog_id && dp_is_ours(dp, prog_id) ? hold : PPN_HOLD_NONE;
-	return err;
-}
-
 struct wanted {
 	uint32_t ifindex, prog_id;
 	int fd;
@@ -181,11 +151,7 @@ static bool is_wanted(const struct wanted *w, const struct dp_link_info *info)
 	return info->ifindex == w->ifindex && info->prog_id == w->prog_id;
 }
 
-/*
- * The link that holds this very device, if one of ours does: kept open, or under its name. A link of the
- * same ifindex whose program the device does not run belongs to a device of another namespace.
- */
-static int find_link(struct ppn_datapath *dp, uint32_t ifindex, uint32_t prog_id, int *ret_fd)
+int dp_link_find(struct ppn_datapath *dp, uint32_t ifindex, uint32_t prog_id, int *ret_fd)
 {
 	struct wanted w = { .ifindex = ifindex, .prog_id = prog_id, .fd = -1 };
 	struct dp_link_info info = { 0 };
@@ -215,116 +181,63 @@ static int find_link(struct ppn_datapath *dp, uint32_t ifindex, uint32_t prog_id
 	return 0;
 }
 
-/* Pins it under its name, and keeps the fd. Takes fd over, on error too. */
-static int keep(struct ppn_datapath *dp, uint32_t ifindex, int fd)
+/* 0: pinned under its name, now or before; what lies there otherwise is not ours to remove. */
+static int pin(struct ppn_datapath *dp, uint32_t ifindex, int fd)
 {
 	char path[PATH_MAX];
+
+	return bpf_obj_pin(fd, link_path(dp, ifindex, path)) && errno != EEXIST ? -errno : 0;
+}
+
+int dp_link_keep(struct ppn_datapath *dp, uint32_t ifindex, int fd)
+{
+	int err = pin(dp, ifindex, fd);
 	size_t i;
 
-	if (bpf_obj_pin(fd, link_path(dp, ifindex, path)) && errno != EEXIST) {
-		int err = -errno;
-
-		close(fd);
-		return err;
-	}
 	for (i = 0; i < dp->n_held && dp->held[i].ifindex != ifindex; i++)
 		;
 	if (i == DP_HELD_MAX) {
 		close(fd); /* the pin holds it */
-		return 0;
+		return err;
 	}
 	if (i < dp->n_held)
 		close(dp->held[i].fd);
 	else
 		dp->n_held++;
 	dp->held[i] = (struct dp_held){ .ifindex = ifindex, .fd = fd };
-	return 0;
+	return err;
 }
 
-static int create(struct ppn_datapath *dp, uint32_t ifindex, int prog_fd, bool with_native,
-		  char *ret_why)
+bool dp_link_holds(const struct ppn_datapath *dp, uint32_t ifindex)
 {
-	LIBBPF_OPTS(bpf_link_create_opts, native, .flags = XDP_FLAGS_DRV_MODE);
-	LIBBPF_OPTS(bpf_link_create_opts, generic, .flags = XDP_FLAGS_SKB_MODE);
-	char name[16], driver[32];
-	int fd = -EOPNOTSUPP, err;
+	struct dp_link_info info = { 0 };
 
-	dp_ifname(ifindex, name);
-	if (with_native) {
-		fd = bpf_link_create(prog_fd, (int)ifindex, BPF_XDP, &native);
-		if (fd == -EBUSY || fd == -EEXIST)
-			return dp_why(ret_why, -EBUSY, "%s: another XDP program came first", name);
-		if (fd < 0)
-			(void)dp_why(ret_why, 0, "%s: generic: driver %s refuses native XDP (%s)",
-				     name, dp_driver(name, driver), strerror(-fd));
+	for (size_t i = 0; i < dp->n_held; i++)
+		if (dp->held[i].ifindex == ifindex)
+			return !dp_link_info(dp->held[i].fd, &info) && info.ifindex == ifindex;
+	return false;
+}
+
+bool dp_link_pinned(const struct ppn_datapath *dp)
+{
+	char path[PATH_MAX];
+
+	for (size_t i = 0; i < dp->n_held; i++)
+		if (access(link_path(dp, dp->held[i].ifindex, path), F_OK))
+			return false;
+	return true;
+}
+
+int dp_link_repin(struct ppn_datapath *dp)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < dp->n_held; i++) {
+		int one = pin(dp, dp->held[i].ifindex, dp->held[i].fd);
+
+		err = err ? err : one;
 	}
-	if (fd < 0)
-		fd = bpf_link_create(prog_fd, (int)ifindex, BPF_XDP, &generic);
-	if (fd < 0)
-		return dp_why(ret_why, fd, "%s: XDP not attached: %s", name,
-			      fd == -EBUSY || fd == -EEXIST ? "another program came first" :
-							      dp_refused(fd));
-	err = keep(dp, ifindex, fd);
-	if (err)
-		return dp_why(ret_why, err, "%s: XDP link not pinned: %s", name, strerror(-err));
-	return 0;
-}
-
-static int swap(struct ppn_datapath *dp, uint32_t ifindex, int fd, int prog_fd, char *ret_why)
-{
-	char name[16];
-	int err;
-
-	if (bpf_link_update(fd, prog_fd, NULL)) {
-		err = -errno;
-		close(fd);
-		return dp_why(ret_why, err,
-			      "%s: the new program was not swapped in, the old one holds: %s",
-			      dp_ifname(ifindex, name), strerror(-err));
-	}
-	err = keep(dp, ifindex, fd);
-	if (err)
-		return dp_why(ret_why, err, "%s: XDP link not pinned: %s", dp_ifname(ifindex, name),
-			      strerror(-err));
-	return 0;
-}
-
-static void say_generic(uint32_t ifindex, char *ret_why)
-{
-	char name[16], driver[32];
-
-	dp_ifname(ifindex, name);
-	(void)dp_why(ret_why, 0, "%s: generic since it was first sealed (driver %s)", name,
-		     dp_driver(name, driver));
-}
-
-int dp_link_attach(struct ppn_datapath *dp, uint32_t ifindex, enum dp_program program,
-		   bool with_native, char *ret_why)
-{
-	char name[16], other[BPF_OBJ_NAME_LEN];
-	enum ppn_hold hold = PPN_HOLD_NONE;
-	uint32_t prog_id = 0;
-	int fd = -1, err;
-
-	err = xdp_now(ifindex, &prog_id, &hold);
-	if (!err)
-		err = dp_link_sweep(dp);
-	if (!err)
-		err = find_link(dp, ifindex, prog_id, &fd);
-	if (err)
-		return dp_why(ret_why, err, "%s: cannot tell what is attached: %s",
-			      dp_ifname(ifindex, name), strerror(-err));
-	if (fd >= 0) {
-		err = swap(dp, ifindex, fd, dp->program[program], ret_why);
-		if (!err && with_native && hold == PPN_HOLD_GENERIC)
-			say_generic(ifindex, ret_why);
-		return err;
-	}
-	if (prog_id)
-		return dp_why(ret_why, -EBUSY,
-			      "%s: XDP program %u (%s) is on it and not ours: take it off first",
-			      dp_ifname(ifindex, name), prog_id, dp_program_name(prog_id, other));
-	return create(dp, ifindex, dp->program[program], with_native, ret_why);
+	return err;
 }
 
 static int detach_one(struct ppn_datapath *dp, const char *name, int fd,

@@ -208,6 +208,19 @@ int ppn_datapath_pinned(struct ppn_datapath *dp, uint32_t ifindex)
 	return 1;
 }
 
+bool dp_folder_pinned(const struct ppn_datapath *dp)
+{
+	char path[PATH_MAX];
+	struct bpf_map *map;
+
+	for (int i = 0; i < _DP_OBJECT_MAX; i++)
+		bpf_object__for_each_map(map, dp->object[i])
+			if (!bpf_map__is_internal(map) &&
+			    access(dp_map_path(dp, bpf_map__name(map), path), F_OK))
+				return false;
+	return true;
+}
+
 int dp_folder_remove(struct ppn_datapath *dp)
 {
 	struct dirent *entry;

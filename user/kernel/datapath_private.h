@@ -8,8 +8,15 @@
 #include <bpf/libbpf.h>
 #include "kernel/datapath.h"
 
-enum dp_object { DP_SEAL, DP_EGRESS, DP_FRAME, _DP_OBJECT_MAX };
-enum dp_program { DP_SEAL_IN, DP_SEAL_OUT, DP_MESH_IN, DP_MESH_OUT, _DP_PROGRAM_MAX };
+enum dp_object { DP_SEAL, DP_TC, DP_EGRESS, DP_FRAME, _DP_OBJECT_MAX };
+enum dp_program {
+	DP_SEAL_IN,
+	DP_SEAL_OUT,
+	DP_SEAL_TC, /* DP_SEAL_IN's rows where no XDP program can be */
+	DP_MESH_IN,
+	DP_MESH_OUT,
+	_DP_PROGRAM_MAX
+};
 enum dp_map {
 	DP_POLICY,
 	DP_OPEN_PORTS,
@@ -37,13 +44,24 @@ struct dp_held {
 	int fd;
 };
 
-enum { DP_HELD_MAX = 256 };
+enum { DP_HELD_MAX = 256, DP_SHARED_MAX = 64 };
 
 /* A walk through `flows` that goes on from call to call. */
 struct dp_walk {
 	__u32 at; /* the kernel's own cursor, if `under_way` */
 	bool under_way;
 	uint32_t seen, last; /* in this walk, in the last whole one */
+};
+
+/* What this process put behind a dispatcher. */
+struct dp_shared {
+	uint32_t ifindex, prog_id;
+};
+
+/* Who counts in a slot; ifindex 0: nobody, since freed_ms. */
+struct dp_counter {
+	uint32_t ifindex;
+	uint64_t freed_ms;
 };
 
 struct ppn_datapath {
@@ -58,12 +76,16 @@ struct ppn_datapath {
 	uint64_t *port_bits;
 	uint32_t *flow_filter;
 	struct ppn_slot *slots;
+	bool share; /* one of several on every device */
 	uint64_t flipped_ms; /* last change of the policy word, 0: never */
 	uint64_t closed_ms[PPN_SEATS_MAX];
 	struct ring_buffer *rings;
 	struct ppn_datapath_events events;
 	size_t n_held;
 	struct dp_held held[DP_HELD_MAX];
+	struct dp_shared shared[DP_SHARED_MAX];
+	bool rows_adopted;
+	struct dp_counter counter[PPN_COUNT_SLOTS];
 	int clock; /* program that tells jiffies; -1: not loaded */
 	struct dp_walk flows; /* where the sweep stands */
 	char refused[PPN_WHY_LEN]; /* ppn_datapath_none(): why; then nothing above is the kernel's */
@@ -82,8 +104,11 @@ const char *dp_refused(int err);
 /* Name of a program by id; "?" when it is gone. */
 const char *dp_program_name(uint32_t id, char ret_name[static BPF_OBJ_NAME_LEN]);
 const char *dp_ifname(uint32_t ifindex, char ret_name[static 16]);
-/* Name of the driver behind an interface; "?" when it has none. */
-const char *dp_driver(const char *ifname, char ret_driver[static 32]);
+/* What decides whether a driver takes XDP: "driver veth, mtu 9000, 1 queue, LRO on". */
+#define DP_FACTS_LEN 80
+const char *dp_facts(const char *ifname, char ret_facts[static DP_FACTS_LEN]);
+/* libbpf's words for what the kernel said in its acknowledgement (extack), else the error's. */
+const char *dp_kernel_said(int err);
 
 /* -- datapath_pin.c -- */
 
@@ -93,6 +118,8 @@ int dp_folder_make(struct ppn_datapath *dp, char *ret_why);
 int dp_folder_lock(struct ppn_datapath *dp, int *ret_fd, char *ret_why);
 /* The pinned maps are ours; those that somebody removed are pinned again. */
 int dp_folder_repin(struct ppn_datapath *dp, char *ret_why);
+/* Every map has its pin. */
+bool dp_folder_pinned(const struct ppn_datapath *dp);
 /* Unpins all and removes the folders. */
 int dp_folder_remove(struct ppn_datapath *dp);
 /* Pin of a map, or of a link, in path[PATH_MAX]. */
@@ -114,19 +141,57 @@ int dp_link_each(struct ppn_datapath *dp,
 		 void *arg);
 /* Removes pins of vanished devices, gives those that came back under a new ifindex their name. */
 int dp_link_sweep(struct ppn_datapath *dp);
-/* XDP of `program` on ifindex: adopt and swap, or create; with_native: native first. */
-int dp_link_attach(struct ppn_datapath *dp, uint32_t ifindex, enum dp_program program,
-		   bool with_native, char *ret_why);
+/*
+ * The link that holds this very device, which runs prog_id, if one of ours does: kept open, or pinned; -1:
+ * none. A link of the same ifindex whose program the device does not run belongs to a device of another
+ * namespace. The fd is the caller's.
+ */
+int dp_link_find(struct ppn_datapath *dp, uint32_t ifindex, uint32_t prog_id, int *ret_fd);
+/* Keeps the fd (takes it over) and pins it under its name. An error: it is not pinned, and held all the same. */
+int dp_link_keep(struct ppn_datapath *dp, uint32_t ifindex, int fd);
+/* A link that this process keeps holds the device. */
+bool dp_link_holds(const struct ppn_datapath *dp, uint32_t ifindex);
+/* Every link that this process keeps has its pin. */
+bool dp_link_pinned(const struct ppn_datapath *dp);
+int dp_link_repin(struct ppn_datapath *dp);
 int dp_link_detach_all(struct ppn_datapath *dp);
-/* What of ours is on the device. */
-int dp_link_hold(struct ppn_datapath *dp, uint32_t ifindex, enum ppn_hold *ret_hold);
 bool dp_is_ours(const struct ppn_datapath *dp, uint32_t prog_id);
+
+/* -- datapath_xdp.c: a program on a device -- */
+
+struct dp_xdp {
+	uint32_t prog_id; /* 0: none */
+	enum ppn_hold hold; /* how it is attached: native or generic */
+};
+int dp_xdp_now(uint32_t ifindex, struct dp_xdp *ret_xdp);
+/*
+ * XDP of `program` on ifindex: adopt and swap, share, or create; with_native: native first. -EBUSY: a
+ * stranger's program is there, and stays. Other errors: the kernel refuses it. ret_why also where the
+ * hold is weaker than a pinned native link.
+ */
+int dp_xdp_attach(struct ppn_datapath *dp, uint32_t ifindex, enum dp_program program,
+		  bool with_native, char *ret_why);
+/* What of ours is on the device: a link, or a place in a dispatcher. */
+int dp_xdp_hold(struct ppn_datapath *dp, uint32_t ifindex, enum ppn_hold *ret_hold);
+
+/* -- datapath_share.c: one of several, by libxdp's dispatcher -- */
+
+/* prog_id, which the device runs, is a dispatcher. */
+bool dp_share_is_on(uint32_t ifindex, uint32_t prog_id);
+/* Our program is one of those behind the dispatcher on this device. */
+bool dp_share_holds(const struct ppn_datapath *dp, uint32_t ifindex);
+/* A place in the dispatcher that is there, or in one made now. Replaces what an earlier process put there. */
+int dp_share_attach(struct ppn_datapath *dp, uint32_t ifindex, char *ret_why);
+int dp_share_detach_all(struct ppn_datapath *dp);
 
 /* -- datapath_tc.c: clsact -- */
 
+/* DP_SEAL_TC goes in, every other one out. */
 int dp_tc_attach(struct ppn_datapath *dp, uint32_t ifindex, enum dp_program program, char *ret_why);
-/* 1: our filter is there; 0: not; or -errno. */
-int dp_tc_holds(struct ppn_datapath *dp, uint32_t ifindex);
+/* 1: our filter is there, on the way in or out; 0: not; or -errno. */
+int dp_tc_holds(struct ppn_datapath *dp, uint32_t ifindex, bool in);
+/* Off the way in, where XDP holds again. */
+int dp_tc_detach_in(struct ppn_datapath *dp, uint32_t ifindex);
 /* Off every interface of this namespace; a clsact that nobody uses goes too. */
 int dp_tc_detach_all(struct ppn_datapath *dp);
 
@@ -148,6 +213,10 @@ bool dp_rules_allow(struct ppn_datapath *dp, uint32_t generation, uint64_t jiffi
 int dp_is_bond_member(uint32_t ifindex);
 
 /* -- datapath.c -- */
+
+/* An object over the pinned maps, settings in place, not loaded yet. */
+int dp_object_open(struct ppn_datapath *dp, enum dp_object which, struct bpf_object **ret_object,
+		   char *ret_why);
 
 uint64_t dp_now_ms(void);
 /* Ticks a second. 0: the kernel does not say. */

@@ -8,58 +8,94 @@
 #include "kernel/datapath_private.h"
 #include "kernel/netlink.h"
 
-/* The first filter of clsact's egress: what answers before us would answer instead of us. */
+/* The first filter of its direction: what answers before us would answer instead of us. */
 enum { TC_HANDLE = 1, TC_PRIORITY = 1 };
 
-/* Program of the filter at our place, 0 where there is none. */
-static int tc_now(uint32_t ifindex, uint32_t *ret_prog_id)
+static enum bpf_tc_attach_point way(bool in)
 {
-	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)ifindex, .attach_point = BPF_TC_EGRESS);
+	return in ? BPF_TC_INGRESS : BPF_TC_EGRESS;
+}
+
+/* Program of the filter at our place, 0 where there is none. */
+static int tc_now(uint32_t ifindex, bool in, uint32_t *ret_prog_id)
+{
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)ifindex, .attach_point = way(in));
 	LIBBPF_OPTS(bpf_tc_opts, now, .handle = TC_HANDLE, .priority = TC_PRIORITY);
 	int err = bpf_tc_query(&hook, &now);
 
-	/* EINVAL: no qdisc */
+	/* EINVAL: no qdisc, or a filter at our place that is no BPF program */
 	if (err && err != -ENOENT && err != -EINVAL)
 		return err;
 	*ret_prog_id = err ? 0 : now.prog_id;
 	return 0;
 }
 
-int dp_tc_holds(struct ppn_datapath *dp, uint32_t ifindex)
+/* To be replaced, or taken off. */
+static bool is_mine(const struct ppn_datapath *dp, uint32_t prog_id)
+{
+	return dp_is_ours(dp, prog_id);
+}
+
+int dp_tc_holds(struct ppn_datapath *dp, uint32_t ifindex, bool in)
 {
 	uint32_t prog_id;
-	int err = tc_now(ifindex, &prog_id);
+	int err = tc_now(ifindex, in, &prog_id);
 
 	return err ? err : prog_id && dp_is_ours(dp, prog_id);
 }
 
 int dp_tc_attach(struct ppn_datapath *dp, uint32_t ifindex, enum dp_program program, char *ret_why)
 {
-	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)ifindex, .attach_point = BPF_TC_EGRESS);
+	const bool in = program == DP_SEAL_TC;
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)ifindex, .attach_point = way(in));
 	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = TC_HANDLE, .priority = TC_PRIORITY,
 		    .flags = BPF_TC_F_REPLACE, .prog_fd = dp->program[program]);
+	const char *side = in ? "ingress" : "egress";
 	char name[16], other[BPF_OBJ_NAME_LEN];
 	uint32_t prog_id;
 	int err;
 
 	dp_ifname(ifindex, name);
+	dp_hush();
 	err = bpf_tc_hook_create(&hook);
 	if (err && err != -EEXIST)
-		return dp_why(ret_why, err, "%s: clsact not made: %s", name, dp_refused(err));
-	err = tc_now(ifindex, &prog_id);
+		return dp_why(ret_why, err, "%s: clsact not made: %s", name, dp_kernel_said(err));
+	err = tc_now(ifindex, in, &prog_id);
 	if (err)
 		return dp_why(ret_why, err, "%s: TC filters not read: %s", name, dp_refused(err));
-	if (prog_id && !dp_is_ours(dp, prog_id))
-		return dp_why(
-			ret_why, -EBUSY,
-			"%s: TC program %u (%s) has egress priority 1 and is not ours: move it",
-			name, prog_id, dp_program_name(prog_id, other));
+	if (prog_id && !is_mine(dp, prog_id))
+		return dp_why(ret_why, -EBUSY,
+			      "%s: TC program %u (%s) has %s priority 1 and is not ours: move it",
+			      name, prog_id, dp_program_name(prog_id, other), side);
 	dp_hush();
 	err = bpf_tc_attach(&hook, &opts);
 	if (err)
-		return dp_why(ret_why, err, "%s: TC egress not attached: %s", name,
-			      dp_refused(err));
+		return dp_why(ret_why, err, "%s: TC %s not attached: %s", name, side,
+			      dp_kernel_said(err));
 	return 0;
+}
+
+/* 1: was ours, and is off; 0: was not there. */
+static int detach(struct ppn_datapath *dp, uint32_t ifindex, bool in)
+{
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)ifindex, .attach_point = way(in));
+	LIBBPF_OPTS(bpf_tc_opts, ours, .handle = TC_HANDLE, .priority = TC_PRIORITY);
+	uint32_t prog_id;
+	int err = tc_now(ifindex, in, &prog_id);
+
+	if (err)
+		return err == -ENODEV ? 0 : err;
+	if (!prog_id || !is_mine(dp, prog_id))
+		return 0;
+	err = bpf_tc_detach(&hook, &ours);
+	return err ? err : 1;
+}
+
+int dp_tc_detach_in(struct ppn_datapath *dp, uint32_t ifindex)
+{
+	int err = detach(dp, ifindex, true);
+
+	return err < 0 ? err : 0;
 }
 
 static int count_filter(const struct nlmsghdr *hdr, void *arg)
@@ -94,20 +130,14 @@ static bool clsact_unused(struct nl_sock *sk, uint32_t ifindex)
 
 static int detach_one(struct ppn_datapath *dp, struct nl_sock *sk, uint32_t ifindex)
 {
-	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)ifindex, .attach_point = BPF_TC_EGRESS);
-	LIBBPF_OPTS(bpf_tc_opts, ours, .handle = TC_HANDLE, .priority = TC_PRIORITY);
-	int err = dp_tc_holds(dp, ifindex);
+	LIBBPF_OPTS(bpf_tc_hook, both, .ifindex = (int)ifindex,
+		    .attach_point = BPF_TC_INGRESS | BPF_TC_EGRESS);
+	int in = detach(dp, ifindex, true), out = in < 0 ? in : detach(dp, ifindex, false);
 
-	if (err <= 0)
-		return err == -ENODEV ? 0 : err;
-	err = bpf_tc_detach(&hook, &ours);
-	if (err)
-		return err;
-	if (clsact_unused(sk, ifindex)) {
-		hook.attach_point = BPF_TC_INGRESS | BPF_TC_EGRESS;
-		err = bpf_tc_hook_destroy(&hook);
-	}
-	return err;
+	if (out < 0)
+		return out;
+	/* Ours were there, and nobody else's are. */
+	return (in || out) && clsact_unused(sk, ifindex) ? bpf_tc_hook_destroy(&both) : 0;
 }
 
 int dp_tc_detach_all(struct ppn_datapath *dp)

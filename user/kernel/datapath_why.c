@@ -101,18 +101,75 @@ const char *dp_ifname(uint32_t ifindex, char ret_name[static 16])
 	return ret_name;
 }
 
-const char *dp_driver(const char *ifname, char ret_driver[static 32])
+const char *dp_kernel_said(int err)
+{
+	static const char prefix[] = "Kernel error message: ";
+
+	if (!strncmp(said, prefix, sizeof(prefix) - 1))
+		return said + sizeof(prefix) - 1;
+	return strerror(-err);
+}
+
+/* ---- what decides whether a driver takes XDP ---- */
+
+static int ethtool(int fd, const char *ifname, void *command)
+{
+	struct ifreq request = { .ifr_data = command };
+
+	(void)snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", ifname);
+	return ioctl(fd, SIOCETHTOOL, &request) ? -errno : 0;
+}
+
+static void put_driver(int fd, const char *ifname, char *text)
 {
 	struct ethtool_drvinfo info = { .cmd = ETHTOOL_GDRVINFO };
-	struct ifreq request = { .ifr_data = (void *)&info };
-	int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	bool known = !ethtool(fd, ifname, &info) && info.driver[0];
 
-	memcpy(ret_driver, "?", sizeof("?"));
+	(void)snprintf(text, DP_FACTS_LEN, "driver %.31s", known ? info.driver : "unknown");
+}
+
+static size_t put_mtu(int fd, const char *ifname, char *text, size_t room)
+{
+	struct ifreq request = { 0 };
+
 	(void)snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", ifname);
+	if (ioctl(fd, SIOCGIFMTU, &request))
+		return 0;
+	return (size_t)snprintf(text, room, ", mtu %d", request.ifr_mtu);
+}
+
+static size_t put_queues(int fd, const char *ifname, char *text, size_t room)
+{
+	struct ethtool_channels queues = { .cmd = ETHTOOL_GCHANNELS };
+	unsigned int n;
+
+	if (ethtool(fd, ifname, &queues))
+		return 0;
+	n = queues.combined_count + queues.rx_count;
+	return (size_t)snprintf(text, room, ", %u queue%s", n, n == 1 ? "" : "s");
+}
+
+static void put_lro(int fd, const char *ifname, char *text, size_t room)
+{
+	struct ethtool_value flags = { .cmd = ETHTOOL_GFLAGS };
+
+	if (!ethtool(fd, ifname, &flags) && (flags.data & ETH_FLAG_LRO))
+		(void)snprintf(text, room, ", LRO on");
+}
+
+const char *dp_facts(const char *ifname, char ret_facts[static DP_FACTS_LEN])
+{
+	int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	size_t len;
+
+	memcpy(ret_facts, "?", sizeof("?"));
 	if (fd < 0)
-		return ret_driver;
-	if (!ioctl(fd, SIOCETHTOOL, &request) && info.driver[0])
-		(void)snprintf(ret_driver, 32, "%.31s", info.driver);
+		return ret_facts;
+	put_driver(fd, ifname, ret_facts);
+	len = strlen(ret_facts);
+	len += put_mtu(fd, ifname, ret_facts + len, DP_FACTS_LEN - len);
+	len += put_queues(fd, ifname, ret_facts + len, DP_FACTS_LEN - len);
+	put_lro(fd, ifname, ret_facts + len, DP_FACTS_LEN - len);
 	close(fd);
-	return ret_driver;
+	return ret_facts;
 }

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* TC ingress on external interfaces where XDP has another's program: the rows of seal_rows.h. */
+#define PPN_PROGRAM_SEAL
+#define PPN_CONTEXT struct __sk_buff
+#define ppn_load_bytes bpf_skb_load_bytes
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+#include "seal_rows.h"
+
+SEC("tc")
+int seal_tc(struct __sk_buff *skb)
+{
+	struct seal s = { .ctx = skb,
+			  .iface = ppn_iface_row(skb->ifindex),
+			  .ifindex = skb->ifindex };
+	int reason;
+
+	if (!s.iface || !ppn_policy_read(&s.view))
+		return TC_ACT_SHOT;
+	if (skb->len > 128)
+		bpf_skb_pull_data(skb, 128);
+	s.p.pos = (void *)(long)skb->data;
+	s.p.end = (void *)(long)skb->data_end;
+	s.p.len = skb->len;
+	reason = rows(&s);
+	return ppn_account_tc(&seal_count, s.iface->slot, reason, skb->len, s.view.flags);
+}
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
