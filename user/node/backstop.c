@@ -260,6 +260,12 @@ void ppnd_backstop_look(struct ppnd *ppnd)
 		(void)apply(ppnd, false); /* it logs */
 }
 
+bool ppnd_backstop_watches(const struct ppnd *ppnd)
+{
+	return ppnd->backstop && ppnd->backstop->check &&
+	       evtimer_pending(ppnd->backstop->check, NULL);
+}
+
 bool ppnd_backstop_holds(const struct ppnd *ppnd)
 {
 	return ppnd->backstop && ppnd->backstop->in_force && !ppnd->backstop->observe;

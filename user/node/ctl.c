@@ -126,22 +126,11 @@ void ppnd_ctl_changed(struct ppnd *ppnd)
 
 /* ---- the other verbs ---- */
 
-/* Nothing, nftables alone, or TC below another's XDP. */
-static bool degraded(const struct ppnd *ppnd)
-{
-	if (ppn_datapath_refused(ppnd->dp))
-		return true;
-	for (size_t i = 0; i < ppnd->seal.n; i++)
-		if (ppnd->seal.interface[i].hold <= PPN_HOLD_TC)
-			return true;
-	return false;
-}
-
 static void verb_status(struct ppnd *ppnd, struct ppn_ctl_call *call, json_t *request, uid_t uid)
 {
 	(void)request;
 	(void)uid;
-	ppn_ctl_answer(call, degraded(ppnd) ? PPN_EXIT_SEAL_DEGRADED : PPN_EXIT_OK,
+	ppn_ctl_answer(call, ppnd_seal_degraded(ppnd) ? PPN_EXIT_SEAL_DEGRADED : PPN_EXIT_OK,
 		       ppnd_status_json(ppnd));
 }
 

@@ -163,7 +163,7 @@ static void on_link(void *arg, uint32_t ifindex, bool gone)
 	struct ppnd *ppnd = arg;
 
 	(void)gone;
-	(void)ppnd_seal_scan(ppnd); /* it logs */
+	ppnd_seal_changed(ppnd);
 	if (ifindex == 0 || (ppnd->mesh.wg && ifindex == ppn_wg_ifindex(ppnd->mesh.wg)))
 		ppnd_mesh_again(ppnd);
 }
@@ -300,6 +300,8 @@ static int start(struct ppnd *ppnd, const struct options *options)
 	if (!err)
 		err = listen_all(ppnd);
 	if (!err)
+		err = ppnd_seal_watch(ppnd);
+	if (!err)
 		err = open_run_dir(ppnd);
 	if (!err)
 		err = ppnd_ctl_start(ppnd);
@@ -316,6 +318,7 @@ static void stop(struct ppnd *ppnd)
 	ppnd_telemetry_stop(ppnd);
 	ppnd_genesis_stop(ppnd);
 	ppnd_mesh_stop(ppnd);
+	ppnd_seal_stop(ppnd);
 	ppnd_policy_stop(ppnd);
 	ppnd_backstop_stop(ppnd);
 	ppnd_slots_stop(ppnd);

@@ -35,18 +35,26 @@ struct ppnd_detail {
 };
 
 enum ppnd_limit {
-	PPND_INTERFACES_MAX = 64,
+	PPND_INTERFACES_MAX = 256,
 	PPND_SLOT_RESULTS = 4,
 	PPND_HERE_MAX = 16, /* answers on their way */
 };
 
 struct ppnd_interface {
 	uint32_t ifindex;
+	uint32_t group; /* its bond, else itself */
 	char name[IFNAMSIZ];
 	enum ppn_hold hold;
 	enum ppn_underlay underlay;
+	uint8_t slot; /* of the counters */
+	bool external; /* false: was once, and stays sealed */
+	bool guests_pass; /* frames of guests behind this port pass */
+	bool guests_refused; /* they should, and cannot be told from ours */
 	bool said; /* hold and why are in the log */
-	char why[PPN_WHY_LEN];
+	uint32_t xdp_id; /* a stranger's program, as it was when last tried */
+	uint64_t tried_ms;
+	char why[PPN_WHY_LEN]; /* of the hold */
+	char external_why[PPN_DEVICE_WHY_LEN];
 };
 
 struct ppnd_seal {
@@ -54,6 +62,10 @@ struct ppnd_seal {
 	bool forced; /* observe because configuration or command line say so */
 	bool seat; /* a seat runs here */
 	struct event *seat_timer;
+	struct event *second; /* is everything as it was left? */
+	struct event *dirty; /* links have changed */
+	uint64_t pins_lost; /* times that somebody took pins away */
+	char pins_why[PPN_WHY_LEN]; /* not pinned: why */
 	size_t n;
 	struct ppnd_interface interface[PPND_INTERFACES_MAX];
 };
@@ -128,12 +140,16 @@ void ppnd_genesis_stop(struct ppnd *ppnd);
 /* seal.c: external interfaces. */
 int ppnd_seal_start(struct ppnd *ppnd); /* before everything else: every external interface */
 int ppnd_seal_scan(struct ppnd *ppnd); /* again: those that came, went or were renamed */
-/* Which interfaces are external, by the configuration and the kernel. */
-int ppnd_seal_external(struct ppnd *ppnd, uint32_t ret_ifindex[static PPND_INTERFACES_MAX],
-		       size_t *ret_n);
+int ppnd_seal_watch(struct ppnd *ppnd); /* from now on with the event loop */
+void ppnd_seal_changed(struct ppnd *ppnd); /* a link has: scan, once, after the events at hand */
+void ppnd_seal_stop(struct ppnd *ppnd);
+/* Every device, and whether it is external by the configuration. The caller's: free(). */
+int ppnd_seal_devices(const struct ppnd *ppnd, struct ppn_device **ret_devices, size_t *ret_n);
 int ppnd_seal_off(struct ppnd *ppnd, char ret_why[static PPN_WHY_LEN]);
 /* Weakest hold over the external interfaces; NONE when there is none. */
 enum ppn_hold ppnd_seal_weakest(const struct ppnd *ppnd);
+/* An interface has no XDP of ours: exit code 5. */
+bool ppnd_seal_degraded(const struct ppnd *ppnd);
 
 /* Asks the kernel what holds each interface and ppn0, seals again what lost its program or pin: true,
  * with what that was. */
@@ -146,6 +162,7 @@ int ppnd_backstop_policy(struct ppnd *ppnd, enum ppn_column column, uint32_t fla
 			 size_t n_ports);
 void ppnd_backstop_look(struct ppnd *ppnd); /* interfaces or their holds have changed */
 bool ppnd_backstop_holds(const struct ppnd *ppnd); /* in force, and not observing */
+bool ppnd_backstop_watches(const struct ppnd *ppnd); /* it calls ppnd_seal_look() twice a second */
 json_t *ppnd_backstop_json(struct ppnd *ppnd);
 int ppnd_backstop_off(struct ppnd *ppnd, char ret_why[static PPN_WHY_LEN]);
 void ppnd_backstop_stop(struct ppnd *ppnd);

@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* External interfaces: each held, found again after a change, and let go. */
+/*
+ * External interfaces: each held, looked at again and again, found after a change. What is sealed once
+ * stays sealed until it is gone or unsealed, whatever it is called or belongs to by then.
+ */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "host/log.h"
 #include "node/ppnd.h"
+
+enum { RETRY_MS = 10000 }; /* a step up the ladder, while nothing seems to have changed */
 
 static const char *const hold_text[_PPN_HOLD_MAX] = {
 #define X(name, text) text,
@@ -21,18 +27,23 @@ static struct ppnd_interface *find_interface(struct ppnd *ppnd, uint32_t ifindex
 	return NULL;
 }
 
-int ppnd_seal_external(struct ppnd *ppnd, uint32_t ret_ifindex[static PPND_INTERFACES_MAX],
-		       size_t *ret_n)
+int ppnd_seal_devices(const struct ppnd *ppnd, struct ppn_device **ret_devices, size_t *ret_n)
 {
 	const char *names[PPND_EXTERNAL_MAX];
+	const struct ppn_external rule = {
+		.names = names,
+		.n_names = ppnd->config.n_external,
+		.mesh = ppnd->config.mesh_device,
+	};
 
-	for (size_t i = 0; i < ppnd->config.n_external; i++)
+	for (size_t i = 0; i < rule.n_names; i++)
 		names[i] = ppnd->config.external[i];
-	return ppn_datapath_external(names, ppnd->config.n_external, ret_ifindex,
-				     PPND_INTERFACES_MAX, ret_n);
+	return ppn_device_list(&rule, ret_devices, ret_n);
 }
 
-/* Once each time that it changes: a hold that is refused is tried again at every change of a link. */
+/* ---- one interface ---- */
+
+/* Once each time that it changes: a hold that is refused is tried again and again. */
 static void say_hold(const struct ppnd_interface *interface, const struct ppnd_interface *was)
 {
 	if (was->said && was->hold == interface->hold && strcmp(was->why, interface->why) == 0)
@@ -45,142 +56,228 @@ static void say_hold(const struct ppnd_interface *interface, const struct ppnd_i
 			interface->why);
 }
 
-static void seal_interface(struct ppnd *ppnd, struct ppnd_interface *interface)
+/* What is left where no program holds. */
+static enum ppn_hold below(const struct ppnd *ppnd)
+{
+	return ppnd_backstop_holds(ppnd) ? PPN_HOLD_NFT : PPN_HOLD_NONE;
+}
+
+static void hold_interface(struct ppnd *ppnd, struct ppnd_interface *interface)
 {
 	const struct ppnd_interface was = *interface;
-	int err;
+	struct ppn_look look = { 0 };
 
-	interface->underlay = ppnd_config_underlay(&ppnd->config, interface->name);
-	err = ppn_datapath_underlay(ppnd->dp, interface->ifindex, interface->underlay);
-	if (err)
-		ppn_log_errno(LOG_ERR, err, "%s: underlay policy", interface->name);
 	interface->why[0] = '\0';
-	err = ppn_datapath_seal(ppnd->dp, interface->ifindex, &interface->hold, interface->why);
-	if (err)
-		interface->hold = ppnd_backstop_holds(ppnd) ? PPN_HOLD_NFT : PPN_HOLD_NONE;
+	if (ppn_datapath_seal(ppnd->dp, interface->ifindex, &interface->hold, interface->why))
+		interface->hold = below(ppnd);
+	interface->tried_ms = ppnd_now_ms();
+	interface->xdp_id = 0;
+	if (interface->hold < PPN_HOLD_GENERIC &&
+	    !ppn_datapath_look(ppnd->dp, interface->ifindex, &look))
+		interface->xdp_id = look.xdp_id;
 	say_hold(interface, &was);
 	interface->said = true;
+}
+
+/* Its row of the policy, before the first packet is judged by it. */
+static void write_row(struct ppnd *ppnd, struct ppnd_interface *interface,
+		      const struct ppn_device *device)
+{
+	const struct ppn_iface_wish wish = {
+		.underlay = ppnd_config_underlay(&ppnd->config, device->name),
+		.dot1x = ppnd->config.dot1x,
+		.guests = ppnd->config.guests_pass,
+	};
+	struct ppn_iface row = { 0 };
+	bool was_passing = interface->guests_pass;
+	int err = ppn_datapath_row(ppnd->dp, device, &wish, &row);
+
+	if (err && err != -E2BIG)
+		ppn_log_errno(LOG_ERR, err, "%s: its row of the policy", device->name);
+	interface->underlay = err ? PPN_UNDERLAY_LINK_LOCAL : wish.underlay;
+	interface->slot = row.slot;
+	interface->group = device->group;
+	interface->guests_pass = row.flags & PPN_IFACE_GUESTS;
+	interface->guests_refused = wish.guests && device->bridge && !interface->guests_pass;
+	if (interface->guests_refused && was_passing)
+		ppn_log(LOG_WARNING,
+			"%s: guests are sealed: more addresses of this machine lie behind it than "
+			"the seal can tell from theirs",
+			device->name);
+}
+
+static void take_device(struct ppnd_interface *interface, const struct ppn_device *device)
+{
+	memcpy(interface->name, device->name, sizeof(interface->name));
+	interface->external = device->external;
+	memcpy(interface->external_why, device->why, sizeof(interface->external_why));
+}
+
+static void add_interface(struct ppnd *ppnd, const struct ppn_device *device)
+{
+	struct ppnd_seal *seal = &ppnd->seal;
+	struct ppnd_interface *interface = &seal->interface[seal->n];
+	int err;
+
+	if (seal->n == PPND_INTERFACES_MAX) {
+		ppn_log(LOG_ERR, "more than %d external interfaces: %s is held by no program",
+			PPND_INTERFACES_MAX, device->name);
+		return;
+	}
+	memset(interface, 0, sizeof(*interface));
+	interface->ifindex = device->ifindex;
+	take_device(interface, device);
+	seal->n++;
+	write_row(ppnd, interface, device);
+	hold_interface(ppnd, interface);
 	err = ppn_link_harden(ppnd->link, interface->ifindex, interface->underlay);
 	if (err)
 		ppn_log_errno(LOG_WARNING, err, "%s: hardening its sysctls", interface->name);
 }
 
-static void add_interface(struct ppnd *ppnd, uint32_t ifindex)
+/* A name, a bond or a bridge may be another one; the program stays where it is. */
+static void update_interface(struct ppnd *ppnd, struct ppnd_interface *interface,
+			     const struct ppn_device *device)
 {
-	struct ppnd_seal *seal = &ppnd->seal;
-	struct ppnd_interface *interface = &seal->interface[seal->n];
-	struct ppn_link_info info;
+	const enum ppn_underlay was = interface->underlay;
 	int err;
 
-	if (seal->n == PPND_INTERFACES_MAX) {
-		ppn_log(LOG_ERR, "more than %d external interfaces: the others are NOT sealed",
-			PPND_INTERFACES_MAX);
+	if (strcmp(interface->name, device->name) != 0)
+		ppn_log(LOG_NOTICE, "%s is %s now, and stays sealed", interface->name,
+			device->name);
+	if (interface->external && !device->external)
+		ppn_log(LOG_WARNING, "%s is external no longer (%s): it stays sealed until it goes",
+			device->name, device->why);
+	take_device(interface, device);
+	write_row(ppnd, interface, device);
+	if (interface->underlay == was)
 		return;
-	}
-	err = ppn_link_info(ppnd->link, ifindex, &info);
-	if (err) {
-		if (err != -ENODEV) /* gone already */
-			ppn_log_errno(LOG_ERR, err, "interface %u", ifindex);
-		return;
-	}
-	memset(interface, 0, sizeof(*interface));
-	interface->ifindex = ifindex;
-	snprintf(interface->name, sizeof(interface->name), "%s", info.name);
-	seal->n++;
-	seal_interface(ppnd, interface);
+	err = ppn_link_harden(ppnd->link, interface->ifindex, interface->underlay);
+	if (err)
+		ppn_log_errno(LOG_WARNING, err, "%s: hardening its sysctls", interface->name);
 }
 
-static void drop_gone(struct ppnd *ppnd)
+/* ---- all of them ---- */
+
+static const struct ppn_device *find_device(const struct ppn_device *devices, size_t n,
+					    uint32_t ifindex)
+{
+	for (size_t i = 0; i < n; i++)
+		if (devices[i].ifindex == ifindex)
+			return &devices[i];
+	return NULL;
+}
+
+/* Deleted, or in another namespace: there its link goes on, and comes back with it. */
+static void drop_gone(struct ppnd *ppnd, const struct ppn_device *devices, size_t n)
 {
 	struct ppnd_seal *seal = &ppnd->seal;
-	struct ppn_link_info info;
 	size_t kept = 0;
 
 	for (size_t i = 0; i < seal->n; i++) {
-		int err = ppn_link_info(ppnd->link, seal->interface[i].ifindex, &info);
+		struct ppnd_interface *interface = &seal->interface[i];
+		const struct ppn_device *device = find_device(devices, n, interface->ifindex);
 
-		if (err == -ENODEV)
+		if (device) {
+			seal->interface[kept] = *interface;
+			update_interface(ppnd, &seal->interface[kept++], device);
 			continue;
-		seal->interface[kept] = seal->interface[i];
-		/* A rename keeps the seal, and gets its own [underlay] line. */
-		if (!err && strcmp(seal->interface[kept].name, info.name) != 0) {
-			memcpy(seal->interface[kept].name, info.name, sizeof(info.name));
-			seal_interface(ppnd, &seal->interface[kept]);
 		}
-		kept++;
+		ppn_log(LOG_NOTICE, "%s is gone", interface->name);
+		(void)ppn_datapath_row_drop(ppnd->dp, interface->ifindex);
 	}
 	seal->n = kept;
 }
 
-int ppnd_seal_scan(struct ppnd *ppnd)
+/* A step up the ladder may be free now: a stranger's program went, or the last try was long ago. */
+static bool may_rise(const struct ppnd_interface *interface, const struct ppn_look *look)
 {
-	uint32_t ifindex[PPND_INTERFACES_MAX];
-	size_t n = 0;
-	int err = ppnd_seal_external(ppnd, ifindex, &n);
-
-	if (err)
-		return ppn_log_errno(LOG_ERR, err, "listing the external interfaces");
-	drop_gone(ppnd);
-	for (size_t i = 0; i < n; i++) {
-		struct ppnd_interface *known = find_interface(ppnd, ifindex[i]);
-
-		if (!known)
-			add_interface(ppnd, ifindex[i]);
-		else if (known->hold < PPN_HOLD_TC)
-			seal_interface(ppnd, known);
-	}
-	ppnd_backstop_look(ppnd);
-	return 0;
+	if (look->by_link || interface->hold >= PPN_HOLD_GENERIC)
+		return false;
+	return look->xdp_id != interface->xdp_id ||
+	       (!look->xdp_id && ppnd_now_ms() - interface->tried_ms >= RETRY_MS);
 }
 
-/* True: it had lost something, and was sealed again. */
+/* Is it as it was left? True: it had lost something, and was sealed again. */
 static bool look_at(struct ppnd *ppnd, struct ppnd_interface *interface,
 		    char ret_what[static PPN_WHY_LEN])
 {
 	const struct ppnd_interface was = *interface;
-	enum ppn_hold hold;
+	struct ppn_look look = { 0 };
 
+	if (ppn_datapath_look(ppnd->dp, interface->ifindex, &look))
+		return false; /* gone: the scan to come drops it */
+	if (may_rise(interface, &look)) {
+		hold_interface(ppnd, interface);
+		return false;
+	}
 	if (interface->hold < PPN_HOLD_TC) {
-		interface->hold = ppnd_backstop_holds(ppnd) ? PPN_HOLD_NFT : PPN_HOLD_NONE;
+		interface->hold = below(ppnd);
 		say_hold(interface, &was);
 		return false;
 	}
-	if (ppn_datapath_hold(ppnd->dp, interface->ifindex,
-			      &hold)) /* gone, or about to be asked again */
-		return false;
-	if (hold == interface->hold && ppn_datapath_pinned(ppnd->dp, interface->ifindex))
+	if (look.is_held && (look.by_link || look.hold == interface->hold))
 		return false;
 	snprintf(ret_what, PPN_WHY_LEN, "%s, %s", interface->name,
-		 hold == interface->hold ? "its pins" :
-		 hold == PPN_HOLD_NONE	 ? "a program" :
-					   "its mode");
-	seal_interface(ppnd, interface);
+		 look.is_held ? "its mode" : "a program");
+	hold_interface(ppnd, interface);
 	return true;
 }
 
 static bool look_at_mesh(struct ppnd *ppnd, char ret_what[static PPN_WHY_LEN])
 {
 	enum ppn_hold hold;
-	uint32_t ifindex;
 
-	if (!ppnd->mesh.wg || !ppnd->mesh.up || ppn_datapath_refused(ppnd->dp))
+	if (!ppnd->mesh.wg || !ppnd->mesh.up || ppn_datapath_refused(ppnd->dp) ||
+	    ppn_datapath_hold(ppnd->dp, ppn_wg_ifindex(ppnd->mesh.wg), &hold) ||
+	    hold != PPN_HOLD_NONE)
 		return false;
-	ifindex = ppn_wg_ifindex(ppnd->mesh.wg);
-	if (ppn_datapath_hold(ppnd->dp, ifindex, &hold) ||
-	    (hold != PPN_HOLD_NONE && ppn_datapath_pinned(ppnd->dp, ifindex)))
-		return false;
-	snprintf(ret_what, PPN_WHY_LEN, "%s, its program or pins", ppnd->config.mesh_device);
+	snprintf(ret_what, PPN_WHY_LEN, "%s, its program", ppnd->config.mesh_device);
 	ppnd_mesh_again(ppnd);
 	return true;
 }
 
+static bool look_at_pins(struct ppnd *ppnd, char ret_what[static PPN_WHY_LEN])
+{
+	struct ppnd_seal *seal = &ppnd->seal;
+	char why[PPN_WHY_LEN];
+	int err = ppn_datapath_pins(ppnd->dp, why);
+
+	if (err == 1) {
+		seal->pins_lost++;
+		snprintf(ret_what, PPN_WHY_LEN, "pins of maps or links");
+	} else if (err < 0 && !seal->pins_why[0]) {
+		seal->pins_lost++;
+		ppn_log(LOG_ALERT, "the seal is not pinned, this process alone holds it: %s", why);
+	}
+	snprintf(seal->pins_why, sizeof(seal->pins_why), "%s", err < 0 ? why : "");
+	return err == 1;
+}
+
 bool ppnd_seal_look(struct ppnd *ppnd, char ret_what[static PPN_WHY_LEN])
 {
-	bool back = false;
+	bool back = look_at_pins(ppnd, ret_what);
 
 	for (size_t i = 0; i < ppnd->seal.n; i++)
 		back |= look_at(ppnd, &ppnd->seal.interface[i], ret_what);
 	return look_at_mesh(ppnd, ret_what) || back;
+}
+
+int ppnd_seal_scan(struct ppnd *ppnd)
+{
+	struct ppn_device *devices;
+	size_t n;
+	int err = ppnd_seal_devices(ppnd, &devices, &n);
+
+	if (err)
+		return ppn_log_errno(LOG_ERR, err, "listing the external interfaces");
+	drop_gone(ppnd, devices, n);
+	for (size_t i = 0; i < n; i++)
+		if (devices[i].external && !find_interface(ppnd, devices[i].ifindex))
+			add_interface(ppnd, &devices[i]);
+	free(devices);
+	ppnd_backstop_look(ppnd);
+	return 0;
 }
 
 enum ppn_hold ppnd_seal_weakest(const struct ppnd *ppnd)
@@ -193,18 +290,76 @@ enum ppn_hold ppnd_seal_weakest(const struct ppnd *ppnd)
 	return weakest;
 }
 
+bool ppnd_seal_degraded(const struct ppnd *ppnd)
+{
+	return ppn_datapath_refused(ppnd->dp) ||
+	       (ppnd->seal.n && ppnd_seal_weakest(ppnd) < PPN_HOLD_GENERIC);
+}
+
+/* ---- events ---- */
+
+static void on_dirty(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)ppnd_seal_scan(arg); /* it logs */
+}
+
+/* Without a backstop nobody else looks. */
+static void on_second(evutil_socket_t fd, short what, void *arg)
+{
+	char lost[PPN_WHY_LEN];
+
+	(void)fd;
+	(void)what;
+	if (!ppnd_backstop_watches(arg) && ppnd_seal_look(arg, lost))
+		ppn_log(LOG_WARNING, "somebody took the seal off, put back: %s", lost);
+}
+
+void ppnd_seal_changed(struct ppnd *ppnd)
+{
+	if (ppnd->seal.dirty)
+		event_active(ppnd->seal.dirty, 0, 0);
+	else
+		(void)ppnd_seal_scan(ppnd);
+}
+
+int ppnd_seal_watch(struct ppnd *ppnd)
+{
+	const struct timeval second = { .tv_sec = 1 };
+	struct ppnd_seal *seal = &ppnd->seal;
+
+	seal->dirty = event_new(ppnd->base, -1, 0, on_dirty, ppnd);
+	if (!seal->dirty)
+		return -ENOMEM;
+	seal->second = event_new(ppnd->base, -1, EV_PERSIST, on_second, ppnd);
+	return seal->second && !event_add(seal->second, &second) ? 0 : -ENOMEM;
+}
+
 int ppnd_seal_start(struct ppnd *ppnd)
 {
 	int err = ppnd_policy_start(ppnd), backstop;
 
 	if (err)
 		return err;
+	ppn_datapath_share(ppnd->dp, ppnd->config.share);
 	backstop = ppnd_backstop_start(ppnd);
 	if (backstop && ppn_datapath_refused(ppnd->dp)) {
 		ppn_log(LOG_ERR, "neither BPF nor nftables: nothing is sealed");
 		return backstop;
 	}
 	return ppnd_seal_scan(ppnd);
+}
+
+void ppnd_seal_stop(struct ppnd *ppnd)
+{
+	struct event **events[] = { &ppnd->seal.dirty, &ppnd->seal.second };
+
+	for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++) {
+		if (*events[i])
+			event_free(*events[i]);
+		*events[i] = NULL;
+	}
 }
 
 int ppnd_seal_off(struct ppnd *ppnd, char ret_why[static PPN_WHY_LEN])

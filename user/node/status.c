@@ -76,20 +76,56 @@ static json_t *time_json(uint64_t ms)
 
 /* ---- seal ---- */
 
-static json_t *interfaces_json(const struct ppnd *ppnd)
+/* What came in. */
+static void sum_slot(struct ppnd *ppnd, uint32_t slot, uint64_t *dropped, uint64_t *passed)
+{
+	struct ppn_count counts[_PPN_REASON_MAX];
+
+	if (ppn_datapath_counters_slot(ppnd->dp, PPN_COUNT_SEAL, slot, counts))
+		return;
+	for (size_t i = 0; i < _PPN_REASON_MAX; i++)
+		*(passes[i] == PPN_VERDICT_PASS ? passed : dropped) += counts[i].packets;
+}
+
+static const char *guests_text(const struct ppnd_interface *interface)
+{
+	if (interface->guests_refused)
+		return "cannot be told from this machine: sealed";
+	return interface->guests_pass ? "pass" : "sealed";
+}
+
+static json_t *interface_json(struct ppnd *ppnd, const struct ppnd_interface *interface)
+{
+	json_t *object = json_object();
+	uint64_t dropped = 0, passed = 0;
+
+	set(object, "name", json_string(interface->name));
+	set(object, "ifindex", json_integer(interface->ifindex));
+	set(object, "hold", json_string(hold_text[interface->hold]));
+	set(object, "why", text_or_null(interface->why));
+	set(object, "external", json_boolean(interface->external));
+	set(object, "external_why", text_or_null(interface->external_why));
+	set(object, "underlay", json_string(underlay_text[interface->underlay]));
+	set(object, "group", json_integer(interface->group));
+	set(object, "guests", json_string(guests_text(interface)));
+	/* Those without a slot of their own count together. */
+	if (interface->slot) {
+		sum_slot(ppnd, interface->slot, &dropped, &passed);
+		set(object, "dropped", json_integer((json_int_t)dropped));
+		set(object, "passed", json_integer((json_int_t)passed));
+	} else {
+		set(object, "dropped", json_null());
+		set(object, "passed", json_null());
+	}
+	return object;
+}
+
+static json_t *interfaces_json(struct ppnd *ppnd)
 {
 	json_t *list = json_array();
 
-	for (size_t i = 0; i < ppnd->seal.n; i++) {
-		const struct ppnd_interface *interface = &ppnd->seal.interface[i];
-
-		(void)json_array_append_new(
-			list,
-			json_pack("{s:s, s:I, s:s, s:o, s:s}", "name", interface->name, "ifindex",
-				  (json_int_t)interface->ifindex, "hold",
-				  hold_text[interface->hold], "why", text_or_null(interface->why),
-				  "underlay", underlay_text[interface->underlay]));
-	}
+	for (size_t i = 0; i < ppnd->seal.n; i++)
+		(void)json_array_append_new(list, interface_json(ppnd, &ppnd->seal.interface[i]));
 	return list;
 }
 
@@ -149,6 +185,8 @@ static json_t *seal_json(struct ppnd *ppnd)
 	set(seal, "degraded", text_or_null(degraded_why(ppnd)));
 	set(seal, "rescue", rescue_json(ppnd));
 	set(seal, "seat", json_boolean(ppnd->seal.seat));
+	set(seal, "pins_why", text_or_null(ppnd->seal.pins_why));
+	set(seal, "pins_lost", json_integer((json_int_t)ppnd->seal.pins_lost));
 	set(seal, "dropped", json_integer((json_int_t)dropped));
 	set(seal, "passed", json_integer((json_int_t)passed));
 	set(seal, "reasons",

@@ -138,7 +138,7 @@ static uint16_t flags(const struct ppnd *ppnd)
 		bits |= PPN_TELEMETRY_OBSERVE;
 	if (ppnd->mesh.wg && ppn_wg_backend(ppnd->mesh.wg) == PPN_WG_USERSPACE)
 		bits |= PPN_TELEMETRY_WG_USERSPACE;
-	if (ppnd_seal_weakest(ppnd) == PPN_HOLD_NONE)
+	if (!ppnd->seal.n || ppnd_seal_degraded(ppnd))
 		bits |= PPN_TELEMETRY_SEAL_DEGRADED;
 	return bits;
 }
