@@ -73,6 +73,8 @@ static void print_seal(const json_t *seal)
 	       grouped(cli_number(seal, "dropped"), dropped),
 	       observe ? "would be dropped" : "dropped",
 	       grouped(cli_number(seal, "passed"), passed));
+	if (*cli_text(seal, "degraded"))
+		printf("           degraded (nft)   %s\n", cli_text(seal, "degraded"));
 	json_array_foreach(list, i, interface) {
 		const char *why = cli_text(interface, "why"), *hold = cli_text(interface, "hold");
 

@@ -9,6 +9,7 @@
 
 struct ppn_backstop {
 	struct nft_ctx *nft;
+	unsigned int lacks; /* families that this kernel does not have, a bit each */
 	char *text[_PPN_BACKSTOP_FAMILY_MAX]; /* in force, without what the counters began with */
 	struct ppn_count counts[_PPN_BACKSTOP_FAMILY_MAX][_PPN_BACKSTOP_COUNT_MAX];
 };
@@ -135,55 +136,95 @@ void ppn_backstop_counts(struct ppn_backstop *backstop,
 
 /* ---- rules ---- */
 
-static void forget(struct ppn_backstop *backstop, enum ppn_backstop_family family)
+/* The tables of `mask` in one transaction: two, one after the other, would wait for the kernel to clean up. */
+static int write_tables(struct ppn_backstop *backstop, const struct ppn_backstop_rules *rules,
+			unsigned int mask, char *ret_why)
 {
-	free(backstop->text[family]);
-	backstop->text[family] = NULL;
+	char *bare[_PPN_BACKSTOP_FAMILY_MAX] = { NULL }, *text[_PPN_BACKSTOP_FAMILY_MAX] = { NULL };
+	char *all = NULL;
+	int err = 0;
+
+	for (int i = 0; i < _PPN_BACKSTOP_FAMILY_MAX && !err; i++) {
+		if (!(mask & 1U << i))
+			continue;
+		read_counts(backstop, i);
+		err = ppn_backstop_render(rules, i, zeros, &bare[i]);
+		if (!err)
+			err = ppn_backstop_render(rules, i, backstop->counts[i], &text[i]);
+	}
+	if (!err && asprintf(&all, "%s%s%s", text[0] ? text[0] : "", text[1] ? text[1] : "",
+			     text[2] ? text[2] : "") < 0)
+		err = -ENOMEM;
+	if (!err && run(backstop, all))
+		err = refused(backstop, "the backstop", ret_why);
+	for (int i = 0; i < _PPN_BACKSTOP_FAMILY_MAX; i++) {
+		free(text[i]);
+		if (err || !bare[i]) {
+			free(bare[i]);
+			continue;
+		}
+		free(backstop->text[i]);
+		backstop->text[i] = bare[i];
+	}
+	free(all);
+	return err;
+}
+_Static_assert(_PPN_BACKSTOP_FAMILY_MAX == 3, "write_tables() joins as many texts");
+
+/* Tables that are not as the rules say. */
+static int find_stale(struct ppn_backstop *backstop, const struct ppn_backstop_rules *rules,
+		      bool force, unsigned int *ret_mask)
+{
+	unsigned int mask = 0;
+
+	for (int i = 0; i < _PPN_BACKSTOP_FAMILY_MAX; i++) {
+		char *bare;
+		int err = ppn_backstop_render(rules, i, zeros, &bare);
+
+		if (err)
+			return err;
+		if (force || !backstop->text[i] || strcmp(bare, backstop->text[i]) != 0)
+			mask |= 1U << i;
+		free(bare);
+	}
+	*ret_mask = mask & ~backstop->lacks;
+	return 0;
 }
 
-static int set_table(struct ppn_backstop *backstop, const struct ppn_backstop_rules *rules,
-		     enum ppn_backstop_family family, bool force, char *ret_why)
+/* All of them would not do: inet must, of the others each for itself. */
+static int write_apart(struct ppn_backstop *backstop, const struct ppn_backstop_rules *rules,
+		       unsigned int mask, char *ret_why)
 {
-	char *bare, *text;
-	int err = ppn_backstop_render(rules, family, zeros, &bare);
+	const unsigned int inet = 1U << PPN_BACKSTOP_INET;
+	int err = mask & inet ? write_tables(backstop, rules, inet, ret_why) : 0;
 
-	if (err)
-		return err;
-	if (!force && backstop->text[family] && !strcmp(bare, backstop->text[family])) {
-		free(bare);
-		return 0;
+	for (unsigned int i = PPN_BACKSTOP_BRIDGE; !err && i < _PPN_BACKSTOP_FAMILY_MAX; i++) {
+		int one = mask & 1U << i ? write_tables(backstop, rules, 1U << i, ret_why) : 0;
+
+		if (!one)
+			continue;
+		free(backstop->text[i]);
+		backstop->text[i] = NULL;
+		if (one == -EOPNOTSUPP)
+			backstop->lacks |= 1U << i;
 	}
-	read_counts(backstop, family);
-	err = ppn_backstop_render(rules, family, backstop->counts[family], &text);
-	if (err) {
-		free(bare);
-		return err;
-	}
-	err = run(backstop, text);
-	free(text);
-	if (err) {
-		free(bare);
-		return refused(backstop, ppn_backstop_family_text(family), ret_why);
-	}
-	forget(backstop, family);
-	backstop->text[family] = bare;
-	return 0;
+	return err;
 }
 
 int ppn_backstop_set(struct ppn_backstop *backstop, const struct ppn_backstop_rules *rules,
-		     bool force, char ret_why[static PPN_WHY_LEN])
+		     bool force, bool *ret_changed, char ret_why[static PPN_WHY_LEN])
 {
-	int err;
+	unsigned int mask = 0;
+	int err = find_stale(backstop, rules, force, &mask);
 
 	ret_why[0] = '\0';
-	err = set_table(backstop, rules, PPN_BACKSTOP_INET, force, ret_why);
-	if (err)
+	*ret_changed = mask;
+	if (err || !mask)
 		return err;
-	/* What these two cannot do, inet has done: of IP, for devices that are no ports of a bridge. */
-	for (int family = PPN_BACKSTOP_BRIDGE; family < _PPN_BACKSTOP_FAMILY_MAX; family++)
-		if (set_table(backstop, rules, family, force, ret_why))
-			forget(backstop, family);
-	return 0;
+	if (!write_tables(backstop, rules, mask, ret_why))
+		return 0;
+	ret_why[0] = '\0';
+	return write_apart(backstop, rules, mask, ret_why);
 }
 
 int ppn_backstop_remove(struct ppn_backstop *backstop, char ret_why[static PPN_WHY_LEN])
@@ -197,7 +238,8 @@ int ppn_backstop_remove(struct ppn_backstop *backstop, char ret_why[static PPN_W
 
 		(void)snprintf(commands, sizeof(commands), "table %s %s\ndelete table %s %s\n",
 			       text, PPN_BACKSTOP_TABLE, text, PPN_BACKSTOP_TABLE);
-		forget(backstop, family);
+		free(backstop->text[family]);
+		backstop->text[family] = NULL;
 		/* A family that the kernel does not have has no table of ours. */
 		if (run(backstop, commands) && !err) {
 			err = refused(backstop, text, ret_why);

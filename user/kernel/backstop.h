@@ -106,10 +106,10 @@ void ppn_backstop_close(struct ppn_backstop **backstop);
 /*
  * Puts the rules in force, unless they are: `force` writes them whatever is believed to be there. A
  * kernel without bridge or netdev family, or a device that has just gone, costs that table only: 0, with
- * why. Counters go on.
+ * why. Counters go on. ret_changed: something had to be written.
  */
 int ppn_backstop_set(struct ppn_backstop *backstop, const struct ppn_backstop_rules *rules,
-		     bool force, char ret_why[static PPN_WHY_LEN]);
+		     bool force, bool *ret_changed, char ret_why[static PPN_WHY_LEN]);
 /* 1: a table inet of ours is there, whoever made it; 0: none; or -errno. */
 int ppn_backstop_there(struct ppn_backstop *backstop);
 /* Sums over the tables. A table that is gone counts with what was read of it last. */

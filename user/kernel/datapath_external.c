@@ -293,6 +293,8 @@ void ppn_device_decide(const struct ppn_external *rule, struct ppn_device *devic
 
 		device->pattern = named_by(rule, device->name);
 		device->external = !never(&t, device) && is_external(&t, device);
+		device->over = is_over(device);
+		device->gathers = is_bond(device);
 		find_group(&t, device);
 		if (device->external)
 			find_above(&t, device);

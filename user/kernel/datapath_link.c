@@ -56,6 +56,44 @@ bool dp_is_ours(const struct ppn_datapath *dp, uint32_t prog_id)
 	return ours;
 }
 
+static bool is_policy(uint32_t map_id)
+{
+	struct bpf_map_info info = { 0 };
+	__u32 len = sizeof(info);
+	int fd = bpf_map_get_fd_by_id(map_id), err;
+
+	if (fd < 0)
+		return false;
+	err = bpf_obj_get_info_by_fd(fd, &info, &len);
+	close(fd);
+	return !err && !strcmp(info.name, "policy");
+}
+
+/* By its name and the name of a map of it: what made it may have been another version. */
+bool dp_is_orphan(const struct ppn_datapath *dp, uint32_t prog_id)
+{
+	static const char *const names[] = { "egress", "frame_out", "seal_tc" };
+	uint32_t ids[64] = { 0 };
+	struct bpf_prog_info info;
+	bool named = false, orphan = false;
+	int fd, err;
+
+	if (dp_is_ours(dp, prog_id))
+		return false;
+	fd = bpf_prog_get_fd_by_id(prog_id);
+	if (fd < 0)
+		return false;
+	err = program_info(fd, ids, 64, &info);
+	close(fd);
+	if (err)
+		return false;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		named |= !strcmp(info.name, names[i]);
+	for (uint32_t i = 0; named && !orphan && i < info.nr_map_ids && i < 64; i++)
+		orphan = is_policy(ids[i]);
+	return orphan;
+}
+
 int dp_link_each(struct ppn_datapath *dp,
 		 int (*fn)(struct ppn_datapath *dp, const char *name, int fd,
 			   const struct dp_link_info *info, void *arg),

@@ -156,6 +156,8 @@ bool dp_link_pinned(const struct ppn_datapath *dp);
 int dp_link_repin(struct ppn_datapath *dp);
 int dp_link_detach_all(struct ppn_datapath *dp);
 bool dp_is_ours(const struct ppn_datapath *dp, uint32_t prog_id);
+/* A program of an earlier ppnd whose pins somebody removed: it judges by a policy that nobody can write. */
+bool dp_is_orphan(const struct ppn_datapath *dp, uint32_t prog_id);
 
 /* -- datapath_xdp.c: a program on a device -- */
 

@@ -33,7 +33,7 @@ static int tc_now(uint32_t ifindex, bool in, uint32_t *ret_prog_id)
 /* To be replaced, or taken off. */
 static bool is_mine(const struct ppn_datapath *dp, uint32_t prog_id)
 {
-	return dp_is_ours(dp, prog_id);
+	return dp_is_ours(dp, prog_id) || dp_is_orphan(dp, prog_id);
 }
 
 int dp_tc_holds(struct ppn_datapath *dp, uint32_t ifindex, bool in)

@@ -50,6 +50,8 @@ struct ppn_device {
 	bool external;
 	int pattern; /* index into names of what names it, -1: nothing */
 	bool bond_member; /* or a team's: it speaks LACP */
+	bool over; /* a VLAN, macvlan ...: its frames are those of `lower` */
+	bool gathers; /* a bond, a team: its frames are those of its members */
 	uint32_t group; /* the bond above it, else itself: what DHCP is asked on */
 	uint32_t bridge; /* the bridge above it, its bond or its VLAN; 0: none */
 	/*

@@ -18,6 +18,7 @@
 
 enum {
 	CHECK_MS = 500, /* pins and links that went: nobody tells */
+	GATHER_MS = 20, /* between two looks at interfaces that come and go */
 	AGAIN_MS = 200, /* least time between two repairs */
 	LOUD = 5, /* repairs in a minute that are each said */
 	QUIET_MS = 60000,
@@ -33,7 +34,7 @@ struct fight {
 struct ppnd_backstop {
 	struct ppn_backstop *tables;
 	struct ppn_notify *notify;
-	struct event *watch, *check, *again;
+	struct event *watch, *check, *again, *gather;
 	bool rules_gone, look; /* what `again` is for */
 	uint64_t again_ms;
 
@@ -48,7 +49,7 @@ struct ppnd_backstop {
 	struct fight rules_fight, seal_fight;
 	char who[PPN_NOTIFY_WHO_LEN]; /* took the rules away last */
 	uint32_t who_pid;
-	uint64_t took_us; /* the last change */
+	uint64_t took_us, written_us; /* the last change */
 	char why[PPN_WHY_LEN]; /* what of it is not in force */
 };
 
@@ -94,11 +95,6 @@ static enum ppn_backstop_way external_way(const struct ppnd *ppnd, uint32_t ifin
 	return interface && interface->hold >= PPN_HOLD_TC ? PPN_BACKSTOP_HELD : PPN_BACKSTOP_DARK;
 }
 
-static bool gathers(const struct ppn_device *device)
-{
-	return !strcmp(device->kind, "bond") || !strcmp(device->kind, "team");
-}
-
 static enum ppn_backstop_way way_of(const struct view *v, const struct ppn_device *device,
 				    int depth);
 
@@ -128,8 +124,8 @@ static enum ppn_backstop_way way_of(const struct view *v, const struct ppn_devic
 	for (size_t i = 0; i < v->n; i++) {
 		const struct ppn_device *other = &v->devices[i];
 
-		if ((gathers(device) && other->master == device->ifindex) ||
-		    (device->lower && other->ifindex == device->lower))
+		if ((device->gathers && other->master == device->ifindex) ||
+		    (device->over && other->ifindex == device->lower))
 			way = weaker(v, other, depth, way);
 	}
 	return way;
@@ -179,7 +175,7 @@ static size_t list_seats(const struct ppnd *ppnd, uint8_t ret_seats[static PPN_S
 }
 
 static int write_rules(struct ppnd *ppnd, const struct ppn_backstop_device *devices, size_t n,
-		       bool force)
+		       bool force, bool *ret_changed)
 {
 	struct ppnd_backstop *backstop = ppnd->backstop;
 	uint8_t seats[PPN_SEATS_MAX][16];
@@ -196,7 +192,7 @@ static int write_rules(struct ppnd *ppnd, const struct ppn_backstop_device *devi
 		.n_seats = list_seats(ppnd, seats),
 	};
 	char why[PPN_WHY_LEN];
-	int err = ppn_backstop_set(backstop->tables, &rules, force, why);
+	int err = ppn_backstop_set(backstop->tables, &rules, force, ret_changed, why);
 
 	if (strcmp(why, backstop->why) != 0 && why[0])
 		ppn_log(err ? LOG_ERR : LOG_WARNING, "the backstop is not %s: %s",
@@ -213,6 +209,7 @@ static int apply(struct ppnd *ppnd, bool force)
 	_cleanup_free_ struct ppn_device *devices = NULL;
 	struct view v = { .ppnd = ppnd };
 	uint64_t began = mono_us();
+	bool changed = false;
 	int err = list_devices(ppnd, &devices, &v.n);
 
 	if (err)
@@ -223,8 +220,11 @@ static int apply(struct ppnd *ppnd, bool force)
 		return -ENOMEM;
 	for (size_t i = 0; i < v.n; i++)
 		fill_device(&v, &devices[i], &rows[i]);
-	err = write_rules(ppnd, rows, v.n, force);
-	backstop->took_us = mono_us() - began;
+	err = write_rules(ppnd, rows, v.n, force, &changed);
+	if (changed) {
+		backstop->written_us = mono_us();
+		backstop->took_us = backstop->written_us - began;
+	}
 	return err;
 }
 
@@ -254,10 +254,25 @@ int ppnd_backstop_policy(struct ppnd *ppnd, enum ppn_column column, uint32_t fla
 	return apply(ppnd, false);
 }
 
-void ppnd_backstop_look(struct ppnd *ppnd)
+/* A container manager makes devices by the hundred: they are judged together. */
+void ppnd_backstop_look(struct ppnd *ppnd, bool at_once)
 {
-	if (ppnd->backstop && ppnd->backstop->has_policy)
+	struct ppnd_backstop *backstop = ppnd->backstop;
+	const struct timeval gather = { .tv_usec = GATHER_MS * 1000 };
+
+	if (!backstop || !backstop->has_policy)
+		return;
+	if (at_once || !backstop->gather || mono_us() - backstop->written_us > GATHER_MS * 1000 ||
+	    (!evtimer_pending(backstop->gather, NULL) &&
+	     evtimer_add(backstop->gather, &gather) < 0))
 		(void)apply(ppnd, false); /* it logs */
+}
+
+static void on_gather(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	ppnd_backstop_look(arg, true);
 }
 
 bool ppnd_backstop_watches(const struct ppnd *ppnd)
@@ -341,7 +356,7 @@ static void put_seal_back(struct ppnd *ppnd)
 			n, what);
 	else if (n)
 		ppn_log(LOG_WARNING, "somebody took the seal off, put back: %s", what);
-	ppnd_backstop_look(ppnd);
+	ppnd_backstop_look(ppnd, true);
 }
 
 static void on_again(evutil_socket_t fd, short what, void *arg)
@@ -417,7 +432,9 @@ static int listen_all(struct ppnd *ppnd)
 
 	backstop->check = event_new(ppnd->base, -1, EV_PERSIST, on_check, ppnd);
 	backstop->again = evtimer_new(ppnd->base, on_again, ppnd);
-	if (!backstop->check || !backstop->again || event_add(backstop->check, &every) < 0)
+	backstop->gather = evtimer_new(ppnd->base, on_gather, ppnd);
+	if (!backstop->check || !backstop->again || !backstop->gather ||
+	    event_add(backstop->check, &every) < 0)
 		return -ENOMEM;
 	err = ppn_notify_open(&backstop->notify, &calls);
 	if (err)
@@ -487,6 +504,8 @@ int ppnd_backstop_off(struct ppnd *ppnd, char ret_why[static PPN_WHY_LEN])
 		(void)event_del(backstop->watch);
 	if (backstop->again)
 		(void)event_del(backstop->again);
+	if (backstop->gather)
+		(void)event_del(backstop->gather);
 	return ppn_backstop_remove(backstop->tables, ret_why);
 }
 
@@ -502,6 +521,8 @@ void ppnd_backstop_stop(struct ppnd *ppnd)
 		event_free(backstop->check);
 	if (backstop->again)
 		event_free(backstop->again);
+	if (backstop->gather)
+		event_free(backstop->gather);
 	ppn_notify_close(&backstop->notify);
 	ppn_backstop_close(&backstop->tables);
 	free(backstop->ports);

@@ -129,7 +129,7 @@ static int attach_program(struct ppnd *ppnd)
 
 static int tell_backstop(struct ppnd *ppnd)
 {
-	ppnd_backstop_look(ppnd);
+	ppnd_backstop_look(ppnd, true);
 	return 0;
 }
 

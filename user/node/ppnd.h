@@ -160,7 +160,8 @@ int ppnd_backstop_start(struct ppnd *ppnd); /* before the first program */
 int ppnd_backstop_policy(struct ppnd *ppnd, enum ppn_column column, uint32_t flags,
 			 const struct ppn_policy_table *table, const struct ppn_open_port *ports,
 			 size_t n_ports);
-void ppnd_backstop_look(struct ppnd *ppnd); /* interfaces or their holds have changed */
+/* Interfaces or their holds have changed; at_once: something waits for it, else within milliseconds. */
+void ppnd_backstop_look(struct ppnd *ppnd, bool at_once);
 bool ppnd_backstop_holds(const struct ppnd *ppnd); /* in force, and not observing */
 bool ppnd_backstop_watches(const struct ppnd *ppnd); /* it calls ppnd_seal_look() twice a second */
 json_t *ppnd_backstop_json(struct ppnd *ppnd);

@@ -276,7 +276,7 @@ int ppnd_seal_scan(struct ppnd *ppnd)
 		if (devices[i].external && !find_interface(ppnd, devices[i].ifindex))
 			add_interface(ppnd, &devices[i]);
 	free(devices);
-	ppnd_backstop_look(ppnd);
+	ppnd_backstop_look(ppnd, false);
 	return 0;
 }
 
