@@ -124,7 +124,7 @@ struct ppn_iface_wish {
 };
 int ppn_datapath_row(struct ppn_datapath *dp, const struct ppn_device *device,
 		     const struct ppn_iface_wish *wish, struct ppn_iface *ret_row);
-/* Its device is gone, or elsewhere: the row is the closed one, the slot another's to be. */
+/* Its device is gone, or elsewhere: the row is the closed one, the slot another's to be, a defunct pin goes. */
 int ppn_datapath_row_drop(struct ppn_datapath *dp, uint32_t ifindex);
 /* Raise the floor of {serial, type}. -ENOSPC: 128 serials are known; the caller drops the oldest. */
 int ppn_datapath_floor(struct ppn_datapath *dp, const uint8_t serial[static PPN_SERIAL_LEN],

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include "kernel/datapath_private.h"
 #include "kernel/device.h"
 
@@ -174,11 +175,27 @@ int ppn_datapath_row(struct ppn_datapath *dp, const struct ppn_device *device,
 	return err;
 }
 
+/* The pin of a device that is deleted goes with it. */
+static void sweep(struct ppn_datapath *dp)
+{
+	char why[PPN_WHY_LEN];
+	int fd;
+
+	if (dp_folder_lock(dp, &fd, why))
+		return; /* the next one that is sealed sweeps */
+	(void)dp_link_sweep(dp);
+	close(fd);
+}
+
 int ppn_datapath_row_drop(struct ppn_datapath *dp, uint32_t ifindex)
 {
 	static const struct ppn_iface none;
-	int err = dp->refused[0] ? 0 : ppn_datapath_iface_row(dp, ifindex, &none);
+	int err;
 
+	if (dp->refused[0])
+		return 0;
+	err = ppn_datapath_iface_row(dp, ifindex, &none);
 	give_back(dp, ifindex);
+	sweep(dp);
 	return err;
 }
