@@ -340,17 +340,19 @@ static int run(struct ppnd *ppnd, const struct options *options)
 
 int main(int argc, char **argv)
 {
-	/* Static: 64 interfaces and as many tickets have no place on a stack. */
-	static struct ppnd ppnd = {
-		.config_file = PPN_SYSCONFDIR "/ppnd.conf",
-		.state_dir = PPN_STATEDIR,
-		.run_dir = PPN_RUNDIR,
-		.state.dir = -1,
-		.state.trust_dir = -1,
-	};
+	/*
+	 * Static: 64 interfaces and as many tickets have no place on a stack. Without an initialiser:
+	 * it would lie whole in the file.
+	 */
+	static struct ppnd ppnd;
 	struct options options = { 0 };
 	int done;
 
+	ppnd.config_file = PPN_SYSCONFDIR "/ppnd.conf";
+	ppnd.state_dir = PPN_STATEDIR;
+	ppnd.run_dir = PPN_RUNDIR;
+	ppnd.state.dir = -1;
+	ppnd.state.trust_dir = -1;
 	ppn_log_init("ppnd", LOG_INFO);
 	done = parse(&ppnd, &options, argc, argv);
 	if (done > 0)
