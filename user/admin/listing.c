@@ -122,12 +122,14 @@ static json_t *endpoints(const struct ppn_member *member)
 	json_t *list = json_array();
 
 	for (int i = 0; i < member->n_endpoints; i++) {
-		const struct in6_addr *addr = (const struct in6_addr *)member->endpoint[i].addr;
+		const uint8_t *bytes = member->endpoint[i].addr; /* at any byte of a member */
 		char text[INET6_ADDRSTRLEN + 8], ip[INET6_ADDRSTRLEN];
-		bool v4 = IN6_IS_ADDR_V4MAPPED(addr);
+		struct in6_addr addr;
+		bool v4;
 
-		inet_ntop(v4 ? AF_INET : AF_INET6, v4 ? addr->s6_addr + 12 : addr->s6_addr, ip,
-			  sizeof(ip));
+		memcpy(&addr, bytes, sizeof(addr));
+		v4 = IN6_IS_ADDR_V4MAPPED(&addr);
+		inet_ntop(v4 ? AF_INET : AF_INET6, v4 ? bytes + 12 : bytes, ip, sizeof(ip));
 		snprintf(text, sizeof(text), v4 ? "%s:%u" : "[%s]:%u", ip,
 			 ntohs(member->endpoint[i].port));
 		json_array_append_new(list, json_string(text));
