@@ -273,7 +273,10 @@ static int make_pair(struct job *job, const struct ppn_node_proof *node)
 		       PPN_KEY_LEN); /* a member stays one while it is claimed again */
 	}
 	memcpy(pair->identity, node->identity, PPN_KEY_LEN);
-	memcpy(pair->batch, node->batch, PPN_BATCH_LEN);
+	/* claimed again it shows no invite: the one it used stays used */
+	memcpy(pair->batch,
+	       was && ppn_is_zero(node->batch, PPN_BATCH_LEN) ? was->batch : node->batch,
+	       PPN_BATCH_LEN);
 	memcpy(pair->endpoint, &job->address.sin6_addr, sizeof(pair->endpoint));
 	pair->scope = IN6_IS_ADDR_LINKLOCAL(&job->address.sin6_addr) ? job->address.sin6_scope_id :
 								       0;
