@@ -72,6 +72,13 @@ static void fill_peer(const struct ppnd *ppnd, const struct ppn_member *member, 
 	ret_peer->n_allowed = 1;
 }
 
+/* A seat whose certificate is revoked is no peer, whatever the roster says; a node that it ran on stays one. */
+static bool is_peer(const struct ppnd *ppnd, const struct ppn_member *member)
+{
+	return (member->flags & PPN_MEMBER_NODE) ||
+	       !ppn_trust_revoked(&ppnd->state.trust.now, member->serial);
+}
+
 static int set_peers(struct ppnd *ppnd)
 {
 	const struct ppn_roster *roster = &ppnd->state.roster;
@@ -85,7 +92,7 @@ static int set_peers(struct ppnd *ppnd)
 		return -ENOMEM;
 	self = max ? ppn_roster_identity(roster, ppnd->state.identity.key) : NULL;
 	for (size_t i = 0; i < max; i++)
-		if (&roster->members[i] != self)
+		if (&roster->members[i] != self && is_peer(ppnd, &roster->members[i]))
 			fill_peer(ppnd, &roster->members[i], !reachable_from_afar(self),
 				  &peers[n++]);
 	err = ppn_wg_peers(ppnd->mesh.wg, peers, n, &changed);

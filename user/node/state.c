@@ -363,13 +363,9 @@ void ppnd_state_close(struct ppnd_state *state)
 
 int ppnd_state_trust(struct ppnd_state *state, const struct ppn_trust *seen)
 {
-	int grew = ppnd_trust_adopt(&state->trust, seen), err = 0;
+	int grew = ppnd_trust_keep(&state->trust, seen, state->trust_dir);
 
-	if (grew > 0)
-		err = ppnd_trust_save(&state->trust, state->trust_dir);
-	if (grew < 0 || err)
-		ppn_log_errno(LOG_ERR, err ? err : grew, "keeping what the roots signed");
-	return err ? err : grew;
+	return grew < 0 ? ppn_log_errno(LOG_ERR, grew, "keeping what the roots signed") : grew;
 }
 
 const uint8_t *ppnd_state_mesh_fleet(const struct ppnd_state *state)
