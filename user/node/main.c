@@ -165,7 +165,7 @@ static void on_link(void *arg, uint32_t ifindex, bool gone)
 	(void)gone;
 	(void)ppnd_seal_scan(ppnd); /* it logs */
 	if (ifindex == 0 || (ppnd->mesh.wg && ifindex == ppn_wg_ifindex(ppnd->mesh.wg)))
-		ppnd_mesh_again(ppnd);
+		ppnd_mesh_soon(ppnd);
 }
 
 static void on_watch(evutil_socket_t fd, short what, void *arg)
