@@ -156,6 +156,11 @@ enum ppn_exit cli_status(const struct cli *cli)
 		cli_print(status);
 		return code;
 	}
+	if (json_object_get(status, "error")) {
+		(void)cli_error(cli, code, "%s", cli_text(status, "error"));
+		json_decref(status);
+		return code;
+	}
 	print_state(status);
 	print_seal(json_object_get(status, "seal"));
 	print_claim(json_object_get(status, "claim"), json_object_get(status, "discovery"));
