@@ -244,6 +244,15 @@ static int take_service(struct ppn_open_port *ret_row, const char *key, char ret
 	return -EINVAL;
 }
 
+static size_t prefixes_of(const struct ppnd_config *config, const struct ppn_open_port *port)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < config->n_rescue; i++)
+		n += config->rescue[i].proto == port->proto && config->rescue[i].port == port->port;
+	return n;
+}
+
 static int set_rescue(void *arg, const char *key, const char *value, char ret_why[static 160])
 {
 	struct ppnd_config *config = arg;
@@ -256,6 +265,11 @@ static int set_rescue(void *arg, const char *key, const char *value, char ret_wh
 		err = take_prefix(&row, item, ret_why);
 		if (err)
 			break;
+		if (prefixes_of(config, &row) == PPN_PORT_PREFIXES) {
+			snprintf(ret_why, 160, "at most %d prefixes of one port",
+				 PPN_PORT_PREFIXES);
+			return -EINVAL;
+		}
 		if (config->n_rescue == PPND_RESCUE_MAX) {
 			snprintf(ret_why, 160, "at most %d prefixes in [rescue]", PPND_RESCUE_MAX);
 			return -EINVAL;
@@ -329,9 +343,8 @@ int ppnd_config_read(struct ppnd_config *ret_config, const char *path, char ret_
 
 	ppnd_config_default(&config);
 	err = ppn_ini_read(path, keys, COUNT(keys), &config, ret_why);
-	if (err && err != -ENOENT)
-		return err;
-	err = check_ports(&config, path, ret_why);
+	if (!err)
+		err = check_ports(&config, path, ret_why);
 	if (!err)
 		*ret_config = config;
 	return err;

@@ -17,7 +17,7 @@ enum { SIGNALS = 2 };
 
 struct options {
 	const char *invite;
-	bool check_config;
+	bool check_config, named_config;
 };
 
 enum option_id {
@@ -63,10 +63,11 @@ static int parse(struct ppnd *ppnd, struct options *options, int argc, char **ar
 {
 	int id;
 
-	while ((id = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
+	while ((id = getopt_long(argc, argv, "h", long_options, NULL)) != -1) {
 		switch (id) {
 		case OPT_CONFIG:
 			ppnd->config_file = optarg;
+			options->named_config = true;
 			break;
 		case OPT_STATE:
 			ppnd->state_dir = optarg;
@@ -96,12 +97,15 @@ static int parse(struct ppnd *ppnd, struct options *options, int argc, char **ar
 			puts("ppnd " PPN_VERSION);
 			return 1;
 		case OPT_HELP:
+		case 'h':
 			usage(stdout);
 			return 1;
 		default:
 			return -1;
 		}
 	}
+	if (optind < argc)
+		ppn_log(LOG_ERR, "one word too many: %s", argv[optind]);
 	return optind == argc ? 0 : -1;
 }
 
@@ -111,7 +115,8 @@ static int read_config(struct ppnd *ppnd, const struct options *options)
 	char why[256];
 	int err = ppnd_config_read(&ppnd->config, ppnd->config_file, why);
 
-	if (err && err != -ENOENT) {
+	/* Without its own file a machine has the defaults; one that was named must be there. */
+	if (err && (err != -ENOENT || options->named_config)) {
 		ppn_log(LOG_ERR, "%s", why);
 		return err;
 	}
