@@ -53,7 +53,7 @@ int main(int argc, char **argv)
 		fputs("usage: crowd STATE PASSPHRASE-FILE COUNT\n", stderr);
 		return 2;
 	}
-	err = ppn_store_open(&store, argv[1], (uint64_t)time(NULL), words);
+	err = ppn_store_open(&store, argv[1], words);
 	if (err == 0)
 		err = ppn_passphrase(passphrase, argv[2], 0);
 	if (err == 0)
