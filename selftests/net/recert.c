@@ -64,7 +64,7 @@ static size_t sign_anew(uint8_t ret_cert[static PPN_CERT_MAX], struct ppn_bytes 
 
 int main(int argc, char **argv)
 {
-	size_t old_len, len, roster_len;
+	size_t old_len = 0, len, roster_len;
 	uint8_t *old, *roster, *at, cert[PPN_CERT_MAX];
 	int dir;
 
