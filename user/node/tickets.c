@@ -376,7 +376,7 @@ static bool commit_roster(struct commit *commit)
 	uint64_t epoch = roster.version.epoch;
 	int err;
 
-	if (check == PPN_CHECK_OLD)
+	if (check == PPN_CHECK_SEQUENCE)
 		return answer_text(commit, PPN_ANSWER_ALREADY,
 				   "this roster or a greater one is in force");
 	if (check != PPN_CHECK_OK)
