@@ -157,16 +157,30 @@ static void prune(struct ppnd *ppnd)
 	slots->n_marks = kept;
 }
 
-/* Pairs made under a claim that another has replaced. */
+/* Pairs made under a claim that another has replaced, or with a certificate that is revoked. */
 static void drop_old_seats(struct ppnd *ppnd)
 {
+	const uint8_t *claim = ppnd_state_claim(&ppnd->state);
+	const struct ppn_trust *trust = &ppnd->state.trust.now;
 	struct ppnd_slots *slots = ppnd->slots;
 	size_t kept = 0;
+	int err;
 
-	for (size_t i = 0; i < slots->n_seats; i++)
-		if (memcmp(slots->seat[i].claim, ppnd_state_claim(&ppnd->state), PPN_HASH_LEN) == 0)
-			slots->seat[kept++] = slots->seat[i];
+	for (size_t i = 0; i < slots->n_seats; i++) {
+		const struct seat_row *row = &slots->seat[i];
+
+		if (memcmp(row->claim, claim, PPN_HASH_LEN) == 0 &&
+		    !ppn_trust_revoked(trust, row->serial))
+			slots->seat[kept++] = *row;
+	}
+	if (kept == slots->n_seats)
+		return;
+	ppn_wipe(&slots->seat[kept], (slots->n_seats - kept) * sizeof(slots->seat[0]));
 	slots->n_seats = kept;
+	err = write_seats(ppnd);
+	if (err)
+		ppn_log_errno(LOG_ERR, err, "STATE/%s: keys of seats that are gone stay in it",
+			      SEATS);
 }
 
 static int put_seat(struct ppnd *ppnd, const struct ppn_pair_keys *keys,
@@ -235,8 +249,7 @@ static size_t wanted(struct ppnd *ppnd, struct seat_row ret_rows[static PPN_SEAT
 		const struct seat_row *row = &ppnd->slots->seat[i];
 
 		again |= memcmp(row->serial, bound->claim.serial, sizeof(row->serial)) == 0;
-		if (!ppn_trust_revoked(trust, row->serial))
-			ret_rows[n++] = *row;
+		ret_rows[n++] = *row;
 	}
 	if (!again && bound->may_send && !ppn_trust_revoked(trust, bound->claim.serial)) {
 		struct seat_row *row = &ret_rows[n++];
