@@ -126,19 +126,11 @@ void ppnd_ctl_changed(struct ppnd *ppnd)
 
 /* ---- the other verbs ---- */
 
-static bool degraded(const struct ppnd *ppnd)
-{
-	for (size_t i = 0; i < ppnd->seal.n; i++)
-		if (ppnd->seal.interface[i].hold == PPN_HOLD_NONE)
-			return true;
-	return false;
-}
-
 static void verb_status(struct ppnd *ppnd, struct ppn_ctl_call *call, json_t *request, uid_t uid)
 {
 	(void)request;
 	(void)uid;
-	ppn_ctl_answer(call, degraded(ppnd) ? PPN_EXIT_SEAL_DEGRADED : PPN_EXIT_OK,
+	ppn_ctl_answer(call, ppnd_seal_degraded(ppnd) ? PPN_EXIT_SEAL_DEGRADED : PPN_EXIT_OK,
 		       ppnd_status_json(ppnd));
 }
 

@@ -137,6 +137,8 @@ void ppnd_seal_stop(struct ppnd *ppnd);
 bool ppnd_seal_observes(const struct ppnd *ppnd);
 /* Weakest hold over the external interfaces; NONE when there is none. */
 enum ppn_hold ppnd_seal_weakest(const struct ppnd *ppnd);
+/* Some external interface is not held. */
+bool ppnd_seal_degraded(const struct ppnd *ppnd);
 
 /* session.c: an established inbound TCP session that sealing would cut: its words, or -ENOENT. */
 int ppnd_session_find(struct ppn_link *link, const uint32_t *ifindex, size_t n,

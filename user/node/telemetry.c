@@ -137,11 +137,11 @@ static uint16_t flags(const struct ppnd *ppnd)
 {
 	uint16_t bits = 0;
 
-	if (ppnd->seal.observe)
+	if (ppnd_seal_observes(ppnd))
 		bits |= PPN_TELEMETRY_OBSERVE;
 	if (ppnd->mesh.wg && ppn_wg_backend(ppnd->mesh.wg) == PPN_WG_USERSPACE)
 		bits |= PPN_TELEMETRY_WG_USERSPACE;
-	if (ppnd_seal_weakest(ppnd) == PPN_HOLD_NONE)
+	if (ppnd_seal_degraded(ppnd))
 		bits |= PPN_TELEMETRY_SEAL_DEGRADED;
 	return bits;
 }
