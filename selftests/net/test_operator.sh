@@ -92,7 +92,9 @@ for name in '' 'a b' 'a/b' '-a' "$(printf 'a%.0s' $(seq 64))"; do
 	check "a name that is none: '$name'" exits 2 admin claim 192.0.2.12 --name "$name"
 done
 is "claims nothing either" "$(state_of two)" holding
-check "then a good one" exits 0 admin claim 192.0.2.12 --name db
+print=$(node_exec two ppn status | sed -n 's/^ *fingerprint *//p')
+check "the fingerprint of another" exits 1 admin claim 192.0.2.12 --name db --fingerprint "$(node_exec one ppn status --json | jq -r .fingerprint)"
+check "a good name, and the fingerprint that its console shows" exits 0 admin claim 192.0.2.12 --name db --fingerprint "$print"
 is "and every member has the roster" "$(node_exec one ppn status --json | jq .roster.members)" 3
 check "a member keeps its name when it is claimed again" exits 0 admin claim "$(node_exec two ppn status --json | jq -r .address)" --name db
 

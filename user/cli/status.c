@@ -58,6 +58,8 @@ static void print_state(const json_t *status)
 	if (*cli_text(status, "why"))
 		printf("           %s\n", cli_text(status, "why"));
 	printf("node       %-16s %s\n", cli_text(status, "node"), cli_text(status, "address"));
+	if (*cli_text(status, "fingerprint"))
+		printf("           fingerprint      %s\n", cli_text(status, "fingerprint"));
 	printf("posture    %s\n", cli_text(status, "posture"));
 }
 
