@@ -349,6 +349,7 @@ install: all
 	$(call install_files,644,$(mandir)/man1,$(man1))
 	$(call install_files,644,$(mandir)/man5,$(man5))
 	$(call install_files,644,$(mandir)/man8,$(man8))
+	install -d -m 755 $(DESTDIR)$(sysconfdir)
 	$(if $(units),install -d -m 755 $(DESTDIR)$(unitdir))
 	$(foreach u,$(units),$(SUBSTITUTE) $(u) > $(DESTDIR)$(unitdir)/$(notdir $(u)) && \
 		chmod 644 $(DESTDIR)$(unitdir)/$(notdir $(u)) &&) :
@@ -358,7 +359,8 @@ uninstall:
 		$(worker_programs:%=$(DESTDIR)$(libexecdir)/%) \
 		$(foreach s,1 5 8,$(patsubst %,$(DESTDIR)$(mandir)/man$(s)/%,$(notdir $(man$(s))))) \
 		$(patsubst %,$(DESTDIR)$(unitdir)/%,$(notdir $(units)))
-	test ! -d $(DESTDIR)$(libexecdir) || rmdir --ignore-fail-on-non-empty $(DESTDIR)$(libexecdir)
+	for d in $(DESTDIR)$(libexecdir) $(DESTDIR)$(sysconfdir); do \
+		test ! -d $$d || rmdir --ignore-fail-on-non-empty $$d; done
 
 setup:
 	scripts/setup.sh build test
