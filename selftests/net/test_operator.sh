@@ -98,6 +98,18 @@ check "a good name, and the fingerprint that its console shows" exits 0 admin cl
 is "and every member has the roster" "$(node_exec one ppn status --json | jq .roster.members)" 3
 check "a member keeps its name when it is claimed again" exits 0 admin claim "$(node_exec two ppn status --json | jq -r .address)" --name db
 
+# ---- posture ------------------------------------------------------------------------------------
+
+node_stop two ppnd
+sed -i 's/^\[node\]/&\nposture = cloud/' "$(node_dir two)/etc/ppnd.conf"
+TWO=(--config "$(node_dir two)/etc/ppnd.conf" --state-dir "$(node_dir two)/state")
+check "a folder with secrets is none for the cloud posture" \
+	exits 1 node_exec two timeout 10 ppnd "${TWO[@]}" --invite "$(node_dir two)/etc/invite"
+check "(in words)" says 'identity is of another posture'
+sed -i '/^posture/d' "$(node_dir two)/etc/ppnd.conf"
+node_start two ppnd ppnd "${TWO[@]}"
+check "with its own posture it is what it was" node_exec two ppn wait bound --timeout 10
+
 # ---- somebody -----------------------------------------------------------------------------------
 
 nobody() { node_exec one setpriv --reuid=65534 --regid=65534 --clear-groups "$@"; }
