@@ -616,7 +616,7 @@ int ppn_store_batch(const struct ppn_store *store, const uint8_t id[static PPN_B
 	_cleanup_close_ int dir =
 		openat(store->dir, PPN_STORE_INVITES, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	char name[2 * PPN_BATCH_LEN + 1];
-	struct ppn_batch batch;
+	struct ppn_batch batch = { 0 };
 	int err = dir < 0 ? -errno : read_batch(dir, ppn_hex(name, id, PPN_BATCH_LEN), &batch);
 
 	if (!err && !ppn_equal(batch.id, id, PPN_BATCH_LEN))
@@ -645,7 +645,7 @@ const char *ppn_store_enrolled(const struct ppn_store *store,
 			       const uint8_t identity[static PPN_KEY_LEN],
 			       const uint8_t nonce[static PPN_NONCE_LEN], uint64_t now_s)
 {
-	struct ppn_batch batch;
+	struct ppn_batch batch = { 0 };
 	const char *no;
 	int err = ppn_store_batch(store, id, &batch);
 
