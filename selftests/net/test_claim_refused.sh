@@ -131,8 +131,18 @@ check "locked: every listing is JSON" every_listing_is_json
 check "a wrong passphrase exits 7" exits 7 admin unlock --passphrase-file "$DESK/wrong"
 check "(in words)" says 'wrong passphrase'
 check "still locked" exits 8 admin nodes
+node_start desk monitor ip monitor all
 check "the right one unlocks" admin unlock --passphrase-file "$DESK/passphrase"
 check "unlocked: every listing is JSON" every_listing_is_json
+# Until a device holds it, the fleet's prefix goes nowhere: rule and route come before ppn0 (PROTOCOL 6).
+node_stop desk monitor
+first() { grep -nE -m1 "$1" "$(node_log desk monitor)" | cut -d: -f1; }
+closed_before_the_device() {
+	local rule route device
+	rule=$(first '\[RULE\].* lookup 8090') && route=$(first '\[ROUTE\]unreachable default .*8090') &&
+		device=$(first '\[LINK\].*: ppn0') && test "$rule" -lt "$device" -a "$route" -lt "$device"
+}
+check "the fleet's prefix is closed before there is a device" closed_before_the_device
 check "claim --all with nobody there" exits 0 admin claim --all
 
 # ---- what answers at a host ---------------------------------------------------------------------
