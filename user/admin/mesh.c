@@ -70,9 +70,12 @@ static int device_up(struct ppn_service *service, struct ppn_mesh *mesh)
 		err = ppn_link_address(mesh->link, ifindex, addr, MEMBER_PREFIX);
 	if (err == 0)
 		err = ppn_link_fleet(mesh->link, ifindex, prefix);
-	return err < 0 ? ppn_log_errno(LOG_ERR, err, "%s: address and routes",
-				       service->config.device) :
-			 0;
+	if (err == -EADDRINUSE)
+		ppn_log(LOG_ERR, "%s: another program has UDP port %u (`ss -ulnp`; [mesh] port)",
+			service->config.device, service->config.wg_port);
+	else if (err < 0)
+		ppn_log_errno(LOG_ERR, err, "%s: address and routes", service->config.device);
+	return err;
 }
 
 int ppn_mesh_start(struct ppn_service *service)

@@ -132,10 +132,21 @@ static int open_device(struct ppnd *ppnd)
 	return err;
 }
 
+/* wireguard-go says it when the port is set, the kernel when the device goes up. */
+static int say_port(struct ppnd *ppnd, int err)
+{
+	if (err == -EADDRINUSE)
+		snprintf(
+			ppnd->mesh.why, sizeof(ppnd->mesh.why),
+			"another program has UDP port %u (`ss -ulnp`; wireguard_port in ppnd.conf)",
+			ppnd->config.wireguard_port);
+	return err;
+}
+
 static int set_self(struct ppnd *ppnd)
 {
-	return ppn_wg_self(ppnd->mesh.wg, ppnd->state.identity.wg_secret,
-			   ppnd->config.wireguard_port);
+	return say_port(ppnd, ppn_wg_self(ppnd->mesh.wg, ppnd->state.identity.wg_secret,
+					  ppnd->config.wireguard_port));
 }
 
 static int attach_program(struct ppnd *ppnd)
@@ -155,7 +166,7 @@ static int set_address(struct ppnd *ppnd)
 
 static int set_up(struct ppnd *ppnd)
 {
-	return ppn_link_up(ppnd->link, ppn_wg_ifindex(ppnd->mesh.wg), true);
+	return say_port(ppnd, ppn_link_up(ppnd->link, ppn_wg_ifindex(ppnd->mesh.wg), true));
 }
 
 static int set_routes(struct ppnd *ppnd)
