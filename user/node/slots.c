@@ -452,6 +452,21 @@ int ppnd_slots_reserve(struct ppnd *ppnd, uint32_t i, uint32_t seq)
 	return err;
 }
 
+/* The map may be ahead when STATE was put back to an older copy: the next boot must start above it all the same. */
+static bool catch_up(struct ppnd *ppnd, struct mark *mark, uint32_t reserved)
+{
+	int err;
+
+	if (mark->reserved >= reserved)
+		return true;
+	mark->reserved = reserved;
+	err = write_marks(ppnd);
+	if (err)
+		ppn_log_errno(LOG_ERR, err,
+			      "STATE/%s is behind the kernel: that command slot is shut", SLOTS);
+	return !err;
+}
+
 /* While the pinned maps exist they are the truth: never a lower floor or window than they hold. */
 static void adopt(struct ppnd *ppnd, uint32_t i, const struct seat_row *rows, size_t n)
 {
@@ -460,17 +475,20 @@ static void adopt(struct ppnd *ppnd, uint32_t i, const struct seat_row *rows, si
 
 	if (ppn_datapath_slot_now(ppnd->dp, i, &value) || !value.valid)
 		return;
-	for (size_t r = 0; r < n; r++)
-		if (ppn_equal(value.key, rows[r].command, sizeof(value.key)) &&
-		    find_mark(ppnd->slots, rows[r].command)) {
-			set_row(slot, &rows[r]);
-			slot->open = true;
-			slot->generation = value.generation;
-			slot->reserved = value.reserved;
-			slot->floor = value.floor;
-			memcpy(slot->address, value.address, sizeof(slot->address));
-			recall_results(ppnd, slot);
-		}
+	for (size_t r = 0; r < n; r++) {
+		struct mark *mark = find_mark(ppnd->slots, rows[r].command);
+
+		if (!mark || !ppn_equal(value.key, rows[r].command, sizeof(value.key)) ||
+		    !catch_up(ppnd, mark, value.reserved))
+			continue;
+		set_row(slot, &rows[r]);
+		slot->open = true;
+		slot->generation = value.generation;
+		slot->reserved = value.reserved;
+		slot->floor = value.floor;
+		memcpy(slot->address, value.address, sizeof(slot->address));
+		recall_results(ppnd, slot);
+	}
 	ppn_wipe(&value, sizeof(value));
 	if (!slot->used)
 		close_slot(ppnd, i);
