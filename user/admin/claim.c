@@ -203,10 +203,17 @@ static void answered(void *arg, struct ppn_dial *dial, enum ppn_answer_code code
 static void failed(void *arg, struct ppn_dial *dial, const char *why)
 {
 	struct job *job = arg;
+	char words[WHY];
 
 	(void)dial;
 	/* after the claim left, the node may have taken it: the keys stay, and the next claim settles it */
-	job_over(job, job->sent ? "no answer to the claim" : "not claimed", why);
+	if (job->sent)
+		snprintf(
+			words, sizeof(words),
+			"%.120s; `ppn status` there says whether it is bound, ppn-admin(8) what then",
+			why);
+	job_over(job, job->sent ? "no answer to the claim" : "not claimed",
+		 job->sent ? words : why);
 }
 
 /* ---- the claim itself ---- */
