@@ -89,8 +89,9 @@ USER_LDFLAGS  = -pie -Wl,--as-needed -Wl,-z,relro -Wl,-z,now -Wl,--gc-sections $
 # Tests find their vectors and seeds wherever they are started.
 TEST_CPPFLAGS = -Iselftests -DPPN_VECTORS='"$(CURDIR)/selftests/unit/vectors"'
 
-# What no program calls is not linked; without unwind tables nothing is lost that -g does not have.
-PLAIN_CFLAGS := -O2 -D_FORTIFY_SOURCE=2 -ffunction-sections -fdata-sections \
+# Small: what is hot runs in the kernel or in libsodium. What no program calls is not linked; without
+# unwind tables nothing is lost that -g does not have.
+PLAIN_CFLAGS := -Os -D_FORTIFY_SOURCE=2 -ffunction-sections -fdata-sections \
 	-fno-asynchronous-unwind-tables
 SANITIZE     := -fsanitize=address,undefined -fno-sanitize-recover=all
 SAN_CFLAGS   := -O1 -fno-omit-frame-pointer $(SANITIZE)
@@ -102,7 +103,8 @@ BPF_ARCH := $(shell uname -m | sed 's/x86_64/x86/; s/aarch64/arm64/; s/ppc64le/p
 # <asm/types.h>, nor for the libc headers that some of linux/ draws in.
 BPF_SYS_INCLUDES = $(call once,BPF_SYS_INCLUDES,$(shell $(CLANG) -v -E - </dev/null 2>&1 | \
 	sed -n '/<...> search starts here:/,/End of search list./{ s| \(/.*\)|-idirafter \1|p }'))
-BPF_CFLAGS = -target bpf -mcpu=v3 -g -O2 $(WARNINGS) -D__TARGET_ARCH_$(BPF_ARCH) -D__$(shell uname -m)__ \
+# Line numbers without columns: bpftool shows the source line all the same.
+BPF_CFLAGS = -target bpf -mcpu=v3 -g -gno-column-info -O2 $(WARNINGS) -D__TARGET_ARCH_$(BPF_ARCH) -D__$(shell uname -m)__ \
 	-Iinclude -Ibpf $(BPF_SYS_INCLUDES)
 
 # ---- what there is ------------------------------------------------------------------------
@@ -137,12 +139,14 @@ tier_skeletons := $(tier_bpf_src:%.bpf.c=$(O)/%.skel.h)
 
 # ---- BPF ----------------------------------------------------------------------------------
 
-# DWARF goes (it would end up inside ppnd), BTF stays.
+# DWARF and the labels of jumps go (they would end up inside ppnd); BTF and names of functions stay.
+BPF_STRIP = -g --remove-section=.rel.BTF --remove-section=.rel.BTF.ext --remove-section=.llvm_addrsig \
+	--wildcard --strip-symbol='LBB*'
 $(O)/%.bpf.o: %.bpf.c $(O)/bpf.flags
 	$(call msg,BPF,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -MF $(@:.o=.d) -c -o $@ $<
-	$(Q)$(LLVM_STRIP) -g --remove-section=.rel.BTF --remove-section=.rel.BTF.ext $@
+	$(Q)$(LLVM_STRIP) $(BPF_STRIP) $@
 
 $(O)/%.skel.h: $(O)/%.bpf.o
 	$(call msg,SKEL,$@)
@@ -199,7 +203,7 @@ $(foreach v,$(O) $(O)/san $(O)/fuzz,$(eval $(call objs,$(v),$(versioned)): $(O)/
 
 # A changed compiler, flag or version makes what it touches anew.
 $(O)/user.flags: export STAMP = $(CC) $(USER_CPPFLAGS) $(USER_CFLAGS) $(PLAIN_CFLAGS) $(SAN_CFLAGS) $(FUZZ_CFLAGS)
-$(O)/bpf.flags: export STAMP = $(CLANG) $(BPF_CFLAGS)
+$(O)/bpf.flags: export STAMP = $(CLANG) $(BPF_CFLAGS) $(BPF_STRIP)
 $(O)/version.flags: export STAMP = $(PPN_VERSION_DEFS)
 $(O)/%.flags: FORCE
 	@mkdir -p $(@D)
@@ -345,6 +349,7 @@ install: all
 	$(call install_files,644,$(mandir)/man1,$(man1))
 	$(call install_files,644,$(mandir)/man5,$(man5))
 	$(call install_files,644,$(mandir)/man8,$(man8))
+	install -d -m 755 $(DESTDIR)$(sysconfdir)
 	$(if $(units),install -d -m 755 $(DESTDIR)$(unitdir))
 	$(foreach u,$(units),$(SUBSTITUTE) $(u) > $(DESTDIR)$(unitdir)/$(notdir $(u)) && \
 		chmod 644 $(DESTDIR)$(unitdir)/$(notdir $(u)) &&) :
@@ -354,7 +359,8 @@ uninstall:
 		$(worker_programs:%=$(DESTDIR)$(libexecdir)/%) \
 		$(foreach s,1 5 8,$(patsubst %,$(DESTDIR)$(mandir)/man$(s)/%,$(notdir $(man$(s))))) \
 		$(patsubst %,$(DESTDIR)$(unitdir)/%,$(notdir $(units)))
-	test ! -d $(DESTDIR)$(libexecdir) || rmdir --ignore-fail-on-non-empty $(DESTDIR)$(libexecdir)
+	for d in $(DESTDIR)$(libexecdir) $(DESTDIR)$(sysconfdir); do \
+		test ! -d $$d || rmdir --ignore-fail-on-non-empty $$d; done
 
 setup:
 	scripts/setup.sh build test

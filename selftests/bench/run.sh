@@ -16,6 +16,7 @@ PACKETS=${BENCH_PACKETS:-500000}
 STARTS=${BENCH_STARTS:-20}
 CLAIMS=${BENCH_CLAIMS:-7}
 SENDS=${BENCH_SENDS:-50}
+PEERS=100
 JSON='{}'
 BROKEN=0
 DESK=$(node_dir desk)
@@ -81,6 +82,12 @@ bench_start() {
 admin() { node_exec desk ppn-admin --state-dir "$DESK/state" --config "$DESK/ppn-admin.conf" "$@"; }
 state_is() { [ "$(node_exec "$1" ppn status --json | jq -r .state)" = "$2" ]; }
 
+start_seat() {
+	node_start desk service ppn-admin --state-dir "$DESK/state" --config "$DESK/ppn-admin.conf" run
+	wait_for 5 node_exec desk test -S /run/ppn/ppn-admin.sock
+	admin unlock --passphrase-file "$DESK/passphrase"
+}
+
 make_desk() {
 	node_add desk
 	net_link desk:eth0 wire0
@@ -91,29 +98,36 @@ make_desk() {
 	admin init --name desk --passphrase-file "$DESK/passphrase" >/dev/null
 	admin invite --count 1000 >"$DESK/invite"
 	chmod 600 "$DESK/invite"
-	node_start desk service ppn-admin --state-dir "$DESK/state" --config "$DESK/ppn-admin.conf" run
-	wait_for 5 node_exec desk test -S /run/ppn/ppn-admin.sock
-	admin unlock --passphrase-file "$DESK/passphrase"
+	start_seat
+	FLEET=$(admin status --json | jq -r .fleet)
 }
 
-# One node, held, then claimed: $TOOK milliseconds from the command to the first echo over the mesh. Not in a
-# subshell: the node must stay known to this one.
-claim_once() { # NODE NUMBER
-	local node=$1 address start end
-	node_add "$node"
-	net_link "$node:eth0" wire0
-	node_exec "$node" ip addr add "10.9.0.$2/24" dev eth0
-	configure "$node"
-	install -m 600 "$DESK/invite" "$(node_dir "$node")/etc/invite"
+# Not in a subshell: the node must stay known to this one.
+make_node() { # NODE NUMBER
+	node_add "$1"
+	net_link "$1:eth0" wire0
+	node_exec "$1" ip addr add "10.9.0.$2/24" dev eth0
+	configure "$1"
+	install -m 600 "$DESK/invite" "$(node_dir "$1")/etc/invite"
 	# shellcheck disable=SC2046
-	node_start "$node" ppnd $(ppnd_of "$node")
-	wait_for 10 state_is "$node" holding
-	wait_for 5 node_exec desk ping -c1 -W1 -q "10.9.0.1"
-	start=$(now_ns)
+	node_start "$1" ppnd $(ppnd_of "$1")
+}
+
+# A change of the seal's policy within a second of the last one waits for the kernel (user/kernel/README.md);
+# a node that is claimed has waited longer than that.
+held() { node_exec "$1" ppn status --json | jq -e '.state == "holding" and .since_s >= 2'; }
+
+# $TOOK: milliseconds from the claim's SYN on the wire to the first echo over the mesh.
+claim_once() { # NODE NUMBER
+	local node=$1 alone log
+	wait_for 20 held "$node"
+	alone=$(node_exec "$node" ppn status --json | jq -r .mesh.address)
+	log=$(node_log desk "ping-$node")
+	node_start desk "ping-$node" first_ping "$alone" 10000 eth0 9443 "${FLEET%/*}"
+	wait_for 5 grep -q ready "$log"
 	admin claim "10.9.0.$2" >&2
-	address=$(node_exec "$node" ppn status --json | jq -r .mesh.address)
-	end=$(node_exec desk first_ping "$address" 5000)
-	TOOK=$(hundredths "$start" "$end")
+	wait_for 10 grep -qE '^[0-9]+$' "$log"
+	TOOK=$(hundredths 0 "$(tail -1 "$log")")
 }
 
 wg_keys() { # NODE: its public key; the private one in NODE/key
@@ -152,6 +166,7 @@ bench_claim() {
 	b=$(wg_keys bare2)
 	make_bare bare1 10.9.0.201 fd99::1
 	make_bare bare2 10.9.0.202 fd99::2
+	for ((i = 0; i < CLAIMS; i++)); do make_node "node$i" $((10 + i)); done
 	for ((i = 0; i < CLAIMS; i++)); do
 		bare_once "$a" "$b"
 		bare+=$TOOK$'\n'
@@ -160,7 +175,7 @@ bench_claim() {
 	done
 	claimed=$(grep . <<<"$claimed" | median)
 	bare=$(grep . <<<"$bare" | median)
-	row claim_ms "$claimed" ms "\`ppn-admin claim HOST\` to the first echo over the mesh, median of $CLAIMS nodes"
+	row claim_ms "$claimed" ms "the claim's SYN to the first echo over the mesh, median of $CLAIMS nodes"
 	row bare_wg_ms "$bare" ms "two \`wg set\` to the first echo, same wire, median of $CLAIMS"
 	row claim_vs_bare_wg "$(ratio "$claimed" "$bare")" ratio 'the former over the latter'
 }
@@ -177,9 +192,7 @@ bench_send() {
 	row send_to_acted_ms "$(grep . <<<"$figures" | median)" ms "frame sent to telemetry that it acted (kernel), median of $SENDS"
 }
 
-# ---- memory and sizes -----------------------------------------------------------------------
-
-pss_kib() { awk '/^Pss:/ { print $2 }' "/proc/$1/smaps_rollup"; }
+# ---- sizes ----------------------------------------------------------------------------------
 
 stripped() {
 	strip -o "$WORLD/stripped" "$PPN_BUILD/$1"
@@ -187,13 +200,53 @@ stripped() {
 }
 
 bench_size() {
-	local program worker
-	row ppnd_pss_mb "$(pss_kib "$(node_pid node0 ppnd)" | awk '{ printf "%.2f", $1 / 1024 }')" MB 'ppnd alone, bound, idle'
-	worker=$(pgrep -P "$(node_pid node0 ppnd)" ppnd-claim)
-	row worker_pss_mb "$(pss_kib "$worker" | awk '{ printf "%.2f", $1 / 1024 }')" MB 'its claim worker'
+	local program
 	for program in ppnd ppnd-claim ppn ppn-admin; do
 		row "${program//-/_}_kib" "$(stripped "$program")" KiB "$program, stripped"
 	done
+}
+
+# ---- memory ---------------------------------------------------------------------------------
+
+# FIELD in MB, of smaps_rollup.
+memory_mb() { awk -v field="$2:" '$1 == field { printf "%.2f\n", $2 / 1024 }' "/proc/$1/smaps_rollup"; }
+
+pss_row() { # KEY PID TEXT
+	row "$1" "$(memory_mb "$2" Pss)" MB "$3 (Rss $(memory_mb "$2" Rss): were no library shared at all)"
+}
+
+# What several processes map is divided among them: none of ours may run beside the measured one.
+only_node0() {
+	local i
+	node_stop desk service
+	for ((i = 1; i < CLAIMS; i++)); do
+		if node_alive "node$i" ppnd; then node_stop "node$i" ppnd; fi
+	done
+}
+
+has_peers() { # NODE COUNT
+	[ "$(node_exec "$1" ppn status --json | jq .mesh.peers)" -ge "$2" ] &&
+		[ "$(node_exec "$1" wg show ppn0 peers | wc -l)" -ge "$2" ]
+}
+
+# The seat's own state gets members that nobody runs; the claim of one more node makes and pushes the roster
+# that names them all, to node0 among the first.
+bench_memory() {
+	local worker
+	only_node0
+	worker=$(pgrep -P "$(node_pid node0 ppnd)" ppnd-claim)
+	pss_row ppnd_pss_mb "$(node_pid node0 ppnd)" 'ppnd alone, bound, idle'
+	pss_row worker_pss_mb "$worker" 'its claim worker'
+	crowd "$DESK/state" "$DESK/passphrase" $((PEERS - CLAIMS - 1))
+	start_seat
+	make_node late 99
+	wait_for 20 held late
+	node_start desk late ppn-admin --state-dir "$DESK/state" --config "$DESK/ppn-admin.conf" claim 10.9.0.99
+	wait_for 60 has_peers node0 "$PEERS"
+	node_stop late ppnd
+	only_node0
+	pss_row "ppnd_pss_${PEERS}_peers_mb" "$(node_pid node0 ppnd)" \
+		"ppnd, $(node_exec node0 wg show ppn0 peers | wc -l) peers"
 }
 
 net_bridge wire0
@@ -203,6 +256,7 @@ bench_start
 bench_claim
 bench_send
 bench_size
+bench_memory
 JSON=$(jq --arg kernel "$(uname -r)" --arg wireguard "$(have_wireguard && echo kernel || echo userspace)" \
 	'. + {kernel: $kernel, wireguard: $wireguard}' <<<"$JSON")
 echo "$JSON" >"$PPN_BUILD/bench.json"

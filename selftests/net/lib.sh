@@ -148,6 +148,7 @@ _world_end() {
 	trap - ERR EXIT
 	set +e
 	if [ -z "$_tap_quiet" ]; then
+		_sanitizers
 		[ "$rc" -eq 0 ] || [ "$rc" -eq 130 ] || not_ok "${0##*/} ended early (exit $rc)"
 		[ -n "$_tap_plan" ] || echo "1..$_tap_count"
 	fi
@@ -156,11 +157,33 @@ _world_end() {
 		_show_logs >&2
 		[ -z "${PPN_SHELL:-}" ] || "${SHELL:-bash}"
 	fi
-	# Sanitizers and coverage want an orderly end; the namespace kills what is left.
+	# Coverage wants an orderly end; the namespace kills what is left.
 	for key in "${!_node_pids[@]}"; do
 		kill "${_node_pids[$key]}" 2>/dev/null
 	done
 	exit "$rc"
+}
+
+# Of sanitized programs: ends them in order, for what they say last, and fails a test that any complained in.
+_sanitizers() {
+	local key
+	[[ $PPN_BUILD == */san ]] || return 0
+	for key in "${!_node_pids[@]}"; do
+		kill "${_node_pids[$key]}" 2>/dev/null
+	done
+	wait_for 10 _ended "${_node_pids[@]}"
+	if grep -lE 'runtime error:|Sanitizer:' "$WORLD"/*/*.log >&2; then
+		not_ok "no sanitizer complains"
+	else
+		ok "no sanitizer complains"
+	fi
+}
+
+_ended() {
+	local pid
+	for pid; do
+		! kill -0 "$pid" 2>/dev/null || return 1
+	done
 }
 
 _show_logs() {

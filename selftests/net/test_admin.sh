@@ -163,6 +163,28 @@ check "a configuration with an unknown key: refused" exits 1 \
 	node_exec box ppn-admin --state-dir "$BOX/admin" --config "$BOX/bad.conf" run
 check "(names it)" says nonsense
 
+# ---- its certificate has expired ----------------------------------------------------------------
+
+recert() { node_exec box recert "$BOX/admin" "$(cat "$BOX/passphrase")" "$1"; }
+recert $(($(date +%s) - 1))
+start_service
+check "expired: it opens its own files all the same" unlock
+check "(its log says so)" grep -q 'expired' "$(node_log box service)"
+check "status shows it" exits 0 admin status
+check "(in words)" says 'expired'
+is "and in JSON" "$(admin status --json | jq -c .expired)" true
+check "its roster is readable" test "$(admin roster show --json)" = "$before"
+check "its ledger too" exits 0 admin ledger verify
+check "nodes are listed" exits 0 admin nodes
+check "a claim is refused" exits 8 admin claim 192.0.2.2
+check "(says why)" says 'expired'
+check "(and what to do)" says 'root key'
+check "a command is refused" exits 8 admin send ping far
+check "(says why)" says 'expired'
+check "members keep their mesh" node_exec box ping -6 -c1 -W5 "$(status_of far .address)"
+node_stop box service
+recert $(($(date +%s) + 86400))
+
 # ---- after all of it ----------------------------------------------------------------------------
 
 start_service

@@ -3,7 +3,7 @@
 # timeout: 300
 #
 # ppnd is killed at each sync of a claim: afterwards the node is unclaimed or claimed, never between. Then the
-# same with a disk that is full, and with a claim worker that dies.
+# same with a disk that is full, with an authority that dies before the answer, and with a claim worker that dies.
 set -euo pipefail
 # shellcheck source=selftests/net/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -157,6 +157,55 @@ for n in 1 3 5 7 9 10; do
 	node_stop box ppnd
 done
 
+new_fleet
+
+# ---- an answer that is lost -------------------------------------------------------------------
+
+# The authority dies when its claim has arrived: the node is bound, and nobody has heard. (The file slots is
+# written first; ppnd is stopped at the sync after it.)
+arrived() {
+	test -e "$DIR/state/slots"
+}
+listed() {
+	admin nodes --json | jq -e --arg state "$1" '.rows | length == 1 and .[0].state == $state'
+}
+new_node
+kill_at signal=STOP 5
+node_start desk claim ppn-admin --state-dir "$DESK/state" --config "$DESK/ppn-admin.conf" claim 192.0.2.2
+wait_for 20 arrived
+node_stop desk service KILL
+node_stop desk claim KILL
+node_stop box trace
+kill -CONT "$(node_pid box ppnd)"
+check "the answer is lost: the node is bound" ppn wait bound --timeout 20
+node_start desk service ppn-admin --state-dir "$DESK/state" --config "$DESK/ppn-admin.conf" run
+wait_for 10 admin unlock --passphrase-file "$DESK/passphrase"
+check "the authority lists it as unanswered" listed unanswered
+check_fails "its claim port is shut outside" admin claim 192.0.2.2
+
+# What README says the operator does, at the node.
+fingerprint=$(ppn status | sed -n 's/^ *fingerprint *//p')
+node_stop box ppnd
+rm "$DIR/state/bound"
+start
+check "without the claim's file it is damaged, and waits" wait_for 15 waiting
+check_fails "not for a claim without its fingerprint" admin claim 192.0.2.2
+check "with it, the same authority claims it again" admin claim 192.0.2.2 --fingerprint "$fingerprint"
+check "bound" ppn wait bound --timeout 10
+check "the same node" test "$(ppn status | sed -n 's/^ *fingerprint *//p')" = "$fingerprint"
+check "and it obeys" admin send ping "$(ppn status --json | jq -r .node)" --timeout 20
+check "its new ledger verifies" ppn ledger verify
+check "the old one is kept aside" test -s "$DIR/state/ledger.damaged"
+node_stop box ppnd
+new_fleet
+
+# The node dies, and the authority says that it does not know.
+new_node
+kill_at signal=KILL 6
+admin claim 192.0.2.2 >"$DESK/said" 2>&1 || :
+check "no answer: it says where to look" grep -q 'no answer to the claim.*`ppn status` there.*ppn-admin(8)' "$DESK/said"
+node_stop box ppnd KILL
+node_stop box trace KILL
 new_fleet
 
 # ---- a worker that dies -----------------------------------------------------------------------

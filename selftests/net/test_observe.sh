@@ -155,5 +155,6 @@ refused "a device name that is none" '[mesh]\ndevice = a/b\n' 'bad.conf:2: devic
 refused "a key twice" '[node]\nposture = onprem\nposture = leased\n' 'bad.conf:3: given a second time'
 refused "no key = value" '[node]\nposture\n' 'bad.conf:2'
 check "a good one" ppnd --check-config --config "$DIR/etc/ppnd.conf"
-check "none at all" ppnd --check-config --config "$WORLD/nowhere.conf"
+without_etc() { unshare -m "$BASH" -c 'test ! -d /etc/ppn || mount -t tmpfs tmpfs /etc/ppn; "$@"' - "$@"; }
+is "none at all" "$(without_etc ppnd --check-config)" "/etc/ppn/ppnd.conf: not there: the defaults"
 is "an unknown option is a usage error" "$(ppnd --frobnicate >/dev/null 2>&1; echo $?)" 2

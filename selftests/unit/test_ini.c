@@ -57,6 +57,8 @@ static void takes(void **state)
 		{ "[node]\r\nport = 1\r\nposture = onprem\r\n", "port=1;posture=onprem;" },
 		{ "[node]\nport: 1\n", "port=1;" },
 		{ "[node]\nport = 1 ; said\n", "port=1;" },
+		{ "[node]\nport = 1   # said, x\nposture=a#b\t# said\n", "port=1;posture=a#b;" },
+		{ "[node] # said\nport = #1\nposture = # said\n", "port=;posture=;" },
 		{ "[node] ; said\nport = a b  \n", "port=a b;" },
 		{ "  # said\n\t; said\n[node]\nport=\n", "port=;" },
 		{ "[node]\nport=1\n[seal]\nport=2\n[node]\nposture=x\n",

@@ -384,7 +384,7 @@ static void fold_remembers(void **unused)
 
 static void entry_in_words(void **unused)
 {
-	struct ppn_entry_command isolate = { .serial = { 0xab },
+	struct ppn_entry_command isolate = { .serial = { [0] = 0xab, [15] = 2 },
 					     .seq = htobe32(7),
 					     .op = PPN_OP_ISOLATE,
 					     .code = htobe16(PPN_RESULT_ACTED_KERNEL) };
@@ -401,6 +401,12 @@ static void entry_in_words(void **unused)
 					 .proto = IPPROTO_UDP,
 					 .uid = UINT32_MAX };
 	struct ppn_entry_roster third = { .epoch = htobe64(3), .hash = { 0xcd } };
+	struct ppn_entry_command sent = { .serial = { [0] = 0xab, [14] = 1 },
+					  .seq = htobe32(8),
+					  .op = PPN_OP_PING,
+					  .target = htobe32(5) };
+	struct ppn_entry_claimed claimed = { .claim = { 0xef }, .number = htobe32(5) };
+	char label[10], claimed_line[128];
 	const struct {
 		struct ppn_entry entry;
 		const char *line;
@@ -409,7 +415,16 @@ static void entry_in_words(void **unused)
 		  "0 2025-11-24T16:00:00.123Z holding" },
 		{ { .index = 4, .type = PPN_ENTRY_ISOLATED, .payload = BYTES(isolate) },
 		  "4 1970-01-01T00:00:00.000Z isolated isolate arg 0 seq 7 acted (kernel) by "
-		  "ab00000000000000" },
+		  "ab00000000000000/2" },
+		{ { .type = PPN_ENTRY_SENT, .payload = BYTES(sent) },
+		  "0 1970-01-01T00:00:00.000Z sent ping arg 0 seq 8 to 5 by ab00000000000000/256" },
+		{ { .type = PPN_ENTRY_SEAT, .payload = BYTES(isolate.serial) },
+		  "0 1970-01-01T00:00:00.000Z seat by ab00000000000000/2" },
+		{ { .type = PPN_ENTRY_CLAIMED, .payload = BYTES(claimed) }, claimed_line },
+		{ { .type = PPN_ENTRY_FLEET, .payload = BYTES(third.hash) },
+		  "0 1970-01-01T00:00:00.000Z fleet root cd00000000000000" },
+		{ { .type = PPN_ENTRY_SIGNED, .payload = BYTES(third) },
+		  "0 1970-01-01T00:00:00.000Z signed roster epoch 3 generation 0 list 0 hash cd00000000000000" },
 		{ { .type = PPN_ENTRY_SEAL, .payload = BYTES(by_uid) },
 		  "0 1970-01-01T00:00:00.000Z seal enforce by uid 1000" },
 		{ { .type = PPN_ENTRY_ROSTER, .payload = BYTES(third) },
@@ -431,6 +446,9 @@ static void entry_in_words(void **unused)
 	char line[256];
 
 	(void)unused;
+	snprintf(claimed_line, sizeof(claimed_line),
+		 "0 1970-01-01T00:00:00.000Z claimed node %s number 5 claim ef00000000000000",
+		 ppn_label(label, claimed.identity));
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		assert_int_equal(ppn_entry_text(line, sizeof(line), &rows[i].entry),
 				 strlen(rows[i].line));

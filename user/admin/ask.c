@@ -113,7 +113,8 @@ int ppn_verb_unlock(const struct ppn_admin_options *options, int argc, char **ar
 		return PPN_EXIT_USAGE;
 	err = ppn_passphrase(passphrase, file, 0);
 	if (err < 0) {
-		fprintf(stderr, "ppn-admin unlock: passphrase: %s\n", strerror(-err));
+		fprintf(stderr, "ppn-admin unlock: passphrase: %s\n",
+			ppn_passphrase_text(err, file));
 		return PPN_EXIT_FAILURE;
 	}
 	json_decref(ask(options,
@@ -133,8 +134,9 @@ int ppn_verb_status(const struct ppn_admin_options *options, int argc, char **ar
 		return PPN_EXIT_USAGE;
 	answer = ask(options, json_pack("{s:s}", "verb", "status"), &code);
 	if (answer && code == PPN_EXIT_OK) {
-		printf("seat       %s, %s, certificate until %s\n", text_of(answer, "seat"),
+		printf("seat       %s, %s, certificate %s %s\n", text_of(answer, "seat"),
 		       json_is_true(json_object_get(answer, "unlocked")) ? "unlocked" : "locked",
+		       json_is_true(json_object_get(answer, "expired")) ? "expired at" : "until",
 		       text_of(answer, "until"));
 		printf("fleet      %s/48, %d claimed, roster epoch %d\n", text_of(answer, "fleet"),
 		       (int)json_integer_value(json_object_get(answer, "nodes")),
@@ -369,6 +371,20 @@ int ppn_verb_claim(const struct ppn_admin_options *options, int argc, char **arg
 
 /* ---- send ---- */
 
+static void send_usage(void)
+{
+	static const char *const ops[] = {
+#define X(name, number, text, state) (text),
+		PPN_OPS(X)
+#undef X
+	};
+
+	fputs("usage: ppn-admin send OP NODE [--arg 0..255] [--timeout SECONDS]\nOP is", stderr);
+	for (size_t i = 0; i < sizeof(ops) / sizeof(ops[0]); i++)
+		fprintf(stderr, "%s %s", i ? "," : "", ops[i]);
+	fputs("\n", stderr);
+}
+
 int ppn_verb_send(const struct ppn_admin_options *options, int argc, char **argv)
 {
 	const char *words[2], *arg = "0", *timeout = "5";
@@ -382,7 +398,7 @@ int ppn_verb_send(const struct ppn_admin_options *options, int argc, char **argv
 
 	if (ppn_options("send", argc, argv, table, 2, words, 2) != 2 ||
 	    ppn_number(arg, 0, 255, &n_arg) < 0 || ppn_number(timeout, 1, 600, &n_timeout) < 0) {
-		fputs("usage: ppn-admin send OP NODE [--arg 0..255] [--timeout SECONDS]\n", stderr);
+		send_usage();
 		return PPN_EXIT_USAGE;
 	}
 	answer = ask(options,

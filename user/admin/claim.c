@@ -13,6 +13,7 @@
 
 #include "admin/dial.h"
 #include "admin/service.h"
+#include "admin/verbs.h"
 #include "host/cleanup.h"
 #include "host/log.h"
 #include "lib/crypto.h"
@@ -110,7 +111,10 @@ static void batch_over(struct batch *batch)
 		err = ppn_push_roster(service, pushed, batch);
 	if (err < 0) {
 		ppn_log_errno(LOG_ERR, err, "roster after the claim");
-		batch_answer(batch, 0, service->store.n_pairs);
+		ppn_ctl_error(batch->call, PPN_EXIT_FAILURE,
+			      "%zu of %zu are claimed, and no roster tells the members: %s",
+			      batch->claimed, batch->n, strerror(-err));
+		batch_free(batch);
 	}
 }
 
@@ -199,10 +203,17 @@ static void answered(void *arg, struct ppn_dial *dial, enum ppn_answer_code code
 static void failed(void *arg, struct ppn_dial *dial, const char *why)
 {
 	struct job *job = arg;
+	char words[WHY];
 
 	(void)dial;
 	/* after the claim left, the node may have taken it: the keys stay, and the next claim settles it */
-	job_over(job, job->sent ? "no answer to the claim" : "not claimed", why);
+	if (job->sent)
+		snprintf(
+			words, sizeof(words),
+			"%.120s; `ppn status` there says whether it is bound, ppn-admin(8) what then",
+			why);
+	job_over(job, job->sent ? "no answer to the claim" : "not claimed",
+		 job->sent ? words : why);
 }
 
 /* ---- the claim itself ---- */
@@ -231,6 +242,40 @@ static bool under_way(const struct job *job)
 	return false;
 }
 
+static const char *name_of(const struct ppn_pair *pair, char label[static 10])
+{
+	return pair->name[0] ? pair->name : ppn_label(label, pair->identity);
+}
+
+/* Two members of one name make a roster that no node takes; names are DNS labels, whose case is nothing. */
+static bool is_taken(const struct ppn_store *store, const char *name,
+		     const uint8_t identity[static PPN_KEY_LEN])
+{
+	char label[10];
+
+	for (uint32_t i = 0; i < store->roster.n_members; i++)
+		if (strcasecmp(store->roster.members[i].name, name) == 0 &&
+		    memcmp(store->roster.members[i].identity, identity, PPN_KEY_LEN) != 0)
+			return true;
+	for (size_t i = 0; i < store->n_pairs; i++)
+		if (strcasecmp(name_of(&store->pairs[i], label), name) == 0 &&
+		    memcmp(store->pairs[i].identity, identity, PPN_KEY_LEN) != 0)
+			return true;
+	return false;
+}
+
+/* The name that the next roster would give it is another's. */
+static bool name_taken(const struct job *job, const struct ppn_pair *pair, char why[static WHY])
+{
+	char label[10];
+	const char *name = job->name[0] ? job->name :
+			   pair		? name_of(pair, label) :
+					  ppn_label(label, job->identity);
+
+	snprintf(why, WHY, "%s is the name of another member: choose one with --name", name);
+	return is_taken(&job->batch->service->store, name, job->identity);
+}
+
 /* NULL, or why this machine must not become a member (DESIGN 8.10). */
 static const char *may_claim(struct job *job, const struct ppn_node_proof *node,
 			     char why[static WHY])
@@ -246,6 +291,8 @@ static const char *may_claim(struct job *job, const struct ppn_node_proof *node,
 	job->known = true;
 	if (under_way(job))
 		return "another claim of it is under way";
+	if (name_taken(job, pair, why))
+		return why;
 	if (job->fingerprint[0])
 		return fingerprint_holds(job) ? NULL : "its fingerprint is another one";
 	if (pair && !ppn_is_zero(pair->wg_key, PPN_KEY_LEN))
@@ -273,7 +320,10 @@ static int make_pair(struct job *job, const struct ppn_node_proof *node)
 		       PPN_KEY_LEN); /* a member stays one while it is claimed again */
 	}
 	memcpy(pair->identity, node->identity, PPN_KEY_LEN);
-	memcpy(pair->batch, node->batch, PPN_BATCH_LEN);
+	/* claimed again it shows no invite: the one it used stays used */
+	memcpy(pair->batch,
+	       was && ppn_is_zero(node->batch, PPN_BATCH_LEN) ? was->batch : node->batch,
+	       PPN_BATCH_LEN);
 	memcpy(pair->endpoint, &job->address.sin6_addr, sizeof(pair->endpoint));
 	pair->scope = IN6_IS_ADDR_LINKLOCAL(&job->address.sin6_addr) ? job->address.sin6_scope_id :
 								       0;
@@ -531,6 +581,12 @@ static int add_targets(struct batch *batch, json_t *request)
 		ppn_ctl_error(batch->call, PPN_EXIT_USAGE,
 			      "a fingerprint has %d to %d symbols, or %d hexadecimal digits",
 			      SYMBOLS_MIN, SYMBOLS_LEN - 1, 2 * PPN_KEY_LEN);
+		return -EEXIST;
+	}
+	if (err == 0 && name && !ppn_name_good(name)) {
+		ppn_ctl_error(batch->call, PPN_EXIT_USAGE,
+			      "a name has 1 to %d letters, digits, - and _, and begins with no -",
+			      PPN_NAME_MAX);
 		return -EEXIST;
 	}
 	if (err == 0 && name && batch->n)

@@ -263,10 +263,10 @@ int ppn_verb_init(const struct ppn_admin_options *options, int argc, char **argv
 
 	if (ppn_options("init", argc, argv, table, 3, NULL, 0) < 0)
 		return PPN_EXIT_USAGE;
-	if (strlen(name) == 0 || strlen(name) > PPN_NAME_MAX ||
-	    ppn_number(days, 1, 36500, &n_days) < 0) {
+	if (!ppn_name_good(name) || ppn_number(days, 1, 36500, &n_days) < 0) {
 		fprintf(stderr,
-			"ppn-admin init: --name has 1 to %d letters, --days is 1 to 36500\n",
+			"ppn-admin init: --name has 1 to %d letters, digits, - and _, and begins with no -; "
+			"--days is 1 to 36500\n",
 			PPN_NAME_MAX);
 		return PPN_EXIT_USAGE;
 	}
@@ -276,8 +276,10 @@ int ppn_verb_init(const struct ppn_admin_options *options, int argc, char **argv
 		return PPN_EXIT_USAGE;
 	}
 	err = ppn_passphrase(passphrase, file, 1);
-	if (err < 0)
-		return fail(err, "passphrase");
+	if (err < 0) {
+		fprintf(stderr, "ppn-admin init: passphrase: %s\n", ppn_passphrase_text(err, file));
+		return PPN_EXIT_FAILURE;
+	}
 	err = make(options, name, n_days, passphrase);
 	ppn_wipe(passphrase, sizeof(passphrase));
 	return err;

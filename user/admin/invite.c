@@ -99,7 +99,7 @@ int ppn_verb_invite(const struct ppn_admin_options *options, int argc, char **ar
 			PPN_MEMBERS_MAX);
 		return PPN_EXIT_USAGE;
 	}
-	if (ppn_store_open(&store, options->state_dir, (uint64_t)time(NULL), why) < 0)
+	if (ppn_store_open(&store, options->state_dir, why) < 0)
 		return fail(options->state_dir, why);
 	code = make(&store, n_count, n_days);
 	ppn_store_close(&store);

@@ -130,3 +130,13 @@ int ppn_passphrase(char ret_text[static PPN_PASSPHRASE_MAX], const char *file, i
 	fclose(tty);
 	return err;
 }
+
+const char *ppn_passphrase_text(int err, const char *file)
+{
+	if (err == -ENOTTY)
+		return "no terminal to ask on: give it with --passphrase-file FILE";
+	if (err == -EINVAL)
+		return file ? "the file's first line is empty, or too long" :
+			      "empty, too long, or the two differ";
+	return strerror(-err);
+}

@@ -42,5 +42,7 @@ int ppn_key_read(int dir, const char *name, enum ppn_key_kind kind, void *ret_se
  * echo. -ENOTTY: no file and no terminal; -EINVAL: empty, too long, or the two differ. The caller wipes.
  */
 int ppn_passphrase(char ret_text[static PPN_PASSPHRASE_MAX], const char *file, int twice);
+/* What its error means, for people. */
+const char *ppn_passphrase_text(int err, const char *file);
 
 #endif

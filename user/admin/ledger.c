@@ -117,7 +117,7 @@ int ppn_verb_ledger(const struct ppn_admin_options *options, int argc, char **ar
 		fprintf(stderr, "ppn-admin ledger: show or verify, not %s\n", word);
 		return PPN_EXIT_USAGE;
 	}
-	if (ppn_store_open(&store, options->state_dir, (uint64_t)time(NULL), why) < 0)
+	if (ppn_store_open(&store, options->state_dir, why) < 0)
 		return fail(options, PPN_EXIT_FAILURE, why);
 	code = strcmp(word, "verify") == 0 ? verify(options, &store) : show(options, &store);
 	ppn_store_close(&store);

@@ -122,12 +122,14 @@ static json_t *endpoints(const struct ppn_member *member)
 	json_t *list = json_array();
 
 	for (int i = 0; i < member->n_endpoints; i++) {
-		const struct in6_addr *addr = (const struct in6_addr *)member->endpoint[i].addr;
+		const uint8_t *bytes = member->endpoint[i].addr; /* at any byte of a member */
 		char text[INET6_ADDRSTRLEN + 8], ip[INET6_ADDRSTRLEN];
-		bool v4 = IN6_IS_ADDR_V4MAPPED(addr);
+		struct in6_addr addr;
+		bool v4;
 
-		inet_ntop(v4 ? AF_INET : AF_INET6, v4 ? addr->s6_addr + 12 : addr->s6_addr, ip,
-			  sizeof(ip));
+		memcpy(&addr, bytes, sizeof(addr));
+		v4 = IN6_IS_ADDR_V4MAPPED(&addr);
+		inet_ntop(v4 ? AF_INET : AF_INET6, v4 ? bytes + 12 : bytes, ip, sizeof(ip));
 		snprintf(text, sizeof(text), v4 ? "%s:%u" : "[%s]:%u", ip,
 			 ntohs(member->endpoint[i].port));
 		json_array_append_new(list, json_string(text));
@@ -188,7 +190,7 @@ void ppn_listing_roster(struct ppn_service *service, struct ppn_ctl_call *call, 
 void ppn_listing_status(struct ppn_service *service, struct ppn_ctl_call *call, json_t *request)
 {
 	const struct ppn_store *store = &service->store;
-	char fleet[INET6_ADDRSTRLEN], until[32];
+	char fleet[INET6_ADDRSTRLEN], until[32], why[PPN_STORE_WHY];
 	uint8_t prefix[16];
 	time_t end = (time_t)store->cert.not_after;
 	json_t *links = json_array();
@@ -201,9 +203,10 @@ void ppn_listing_status(struct ppn_service *service, struct ppn_ctl_call *call, 
 	for (size_t i = 0; i < service->config.n_links; i++)
 		json_array_append_new(links, json_string(service->config.links[i]));
 	ppn_ctl_answer(call, PPN_EXIT_OK,
-		       json_pack("{s:b, s:s, s:s, s:s, s:I, s:i, s:I, s:s, s:o, s:b, s:s}",
+		       json_pack("{s:b, s:s, s:s, s:s, s:b, s:I, s:i, s:I, s:s, s:o, s:b, s:s}",
 				 "unlocked", store->unlocked, "fleet", fleet, "seat",
-				 store->cert.name, "until", until, "nodes",
+				 store->cert.name, "until", until, "expired",
+				 ppn_store_expired(store, ppn_now_ms() / 1000, why), "nodes",
 				 (json_int_t)store->n_pairs, "members",
 				 (int)store->roster.n_members, "epoch",
 				 (json_int_t)store->roster.version.epoch, "device",

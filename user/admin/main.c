@@ -76,8 +76,13 @@ static int common(struct ppn_admin_options *options, int argc, char **argv)
 		for (row = 0; row < sizeof(table) / sizeof(table[0]); row++)
 			if (strcmp(argv[i], table[row].name) == 0)
 				break;
-		if (row == sizeof(table) / sizeof(table[0]) || i + 1 == argc)
+		if (row == sizeof(table) / sizeof(table[0]) || i + 1 == argc) {
+			fprintf(stderr, "ppn-admin: %s %s\n\n",
+				row < sizeof(table) / sizeof(table[0]) ? "no value after" :
+									 "unknown option",
+				argv[i]);
 			return -1;
+		}
 		*table[row].value = argv[++i];
 	}
 	return i < argc ? i : -1;
@@ -102,8 +107,9 @@ int main(int argc, char **argv)
 					     .run_dir = PPN_RUNDIR };
 	int verb, rest;
 
-	if (argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0))
-		return usage(stdout);
+	for (int i = 1; i < argc; i++)
+		if (strcmp(argv[i], "--help") == 0 || (i == 1 && strcmp(argv[i], "-h") == 0))
+			return usage(stdout);
 	if (ppn_crypto_init() < 0) {
 		fputs("ppn-admin: libsodium cannot start: no source of randomness\n", stderr);
 		return PPN_EXIT_FAILURE;

@@ -25,25 +25,39 @@ struct ppn_mesh {
 	struct ppn_link *link;
 };
 
+/* Nothing of the fleet leaves in clear from the first call on: its prefix goes nowhere until a device holds it. */
+static int open_device(struct ppn_service *service, struct ppn_mesh *mesh,
+		       const uint8_t prefix[static 16])
+{
+	int err = ppn_link_open(&mesh->link);
+
+	if (err == 0)
+		err = ppn_link_fleet(mesh->link, 0, prefix);
+	if (err < 0)
+		return ppn_log_errno(LOG_ERR, err, "closing the fleet's prefix");
+	err = ppn_wg_open(&mesh->wg, service->config.device,
+			  (enum ppn_wg_backend)service->config.backend);
+	return err < 0 ? ppn_log_errno(LOG_ERR, err, "%s: no WireGuard device",
+				       service->config.device) :
+			 0;
+}
+
+/* Created down, peers set, then up; what taking it up may have cost is set again. */
 static int device_up(struct ppn_service *service, struct ppn_mesh *mesh)
 {
-	const uint8_t *fleet = service->store.trust.newest.fleet;
 	uint8_t addr[16], prefix[16];
 	uint32_t ifindex;
 	int err;
 
-	err = ppn_wg_open(&mesh->wg, service->config.device,
-			  (enum ppn_wg_backend)service->config.backend);
-	if (err < 0)
-		return ppn_log_errno(LOG_ERR, err, "%s: no WireGuard device",
-				     service->config.device);
-	err = ppn_link_open(&mesh->link);
+	ppn_fleet_prefix(prefix, service->store.trust.newest.fleet);
+	ppn_mesh_seat_address(service, addr);
+	err = open_device(service, mesh, prefix);
 	if (err < 0)
 		return err;
 	ifindex = ppn_wg_ifindex(mesh->wg);
-	ppn_fleet_prefix(prefix, fleet);
-	ppn_mesh_seat_address(service, addr);
 	err = ppn_wg_self(mesh->wg, service->store.secret.wg, service->config.wg_port);
+	if (err == 0)
+		err = ppn_mesh_apply(service);
 	if (err == 0)
 		err = ppn_link_harden(mesh->link, ifindex, PPN_UNDERLAY_LINK_LOCAL);
 	if (err == 0)
@@ -53,24 +67,25 @@ static int device_up(struct ppn_service *service, struct ppn_mesh *mesh)
 	if (err == 0)
 		err = ppn_link_up(mesh->link, ifindex, true);
 	if (err == 0)
+		err = ppn_link_address(mesh->link, ifindex, addr, MEMBER_PREFIX);
+	if (err == 0)
 		err = ppn_link_fleet(mesh->link, ifindex, prefix);
-	return err < 0 ? ppn_log_errno(LOG_ERR, err, "%s: address and routes",
-				       service->config.device) :
-			 0;
+	if (err == -EADDRINUSE)
+		ppn_log(LOG_ERR, "%s: another program has UDP port %u (`ss -ulnp`; [mesh] port)",
+			service->config.device, service->config.wg_port);
+	else if (err < 0)
+		ppn_log_errno(LOG_ERR, err, "%s: address and routes", service->config.device);
+	return err;
 }
 
 int ppn_mesh_start(struct ppn_service *service)
 {
 	struct ppn_mesh *mesh = calloc(1, sizeof(*mesh));
-	int err;
 
 	if (!mesh)
 		return -ENOMEM;
 	service->mesh = mesh;
-	if (service->local)
-		return 0;
-	err = device_up(service, mesh);
-	return err < 0 ? err : ppn_mesh_apply(service);
+	return service->local ? 0 : device_up(service, mesh);
 }
 
 void ppn_mesh_stop(struct ppn_service *service)

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <ppn/wire.h>
 
 #include "admin/verbs.h"
 
@@ -61,6 +62,15 @@ int ppn_options(const char *verb, int argc, char **argv, const struct ppn_option
 		ret_words[words++] = argv[i];
 	}
 	return (int)words;
+}
+
+bool ppn_name_good(const char *name)
+{
+	static const char symbols[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
+	size_t len = strspn(name, symbols);
+
+	return len > 0 && len <= PPN_NAME_MAX && !name[len] && name[0] != '-';
 }
 
 int ppn_number(const char *text, unsigned long low, unsigned long high, unsigned long *ret)

@@ -133,6 +133,8 @@ static void unlock_call(struct ppn_service *service, struct ppn_ctl_call *call, 
 		return;
 	}
 	ppn_log(LOG_INFO, "unlocked: certificate %s", service->store.cert.name);
+	if (ppn_store_expired(&service->store, ppn_now_ms() / 1000, why))
+		ppn_log(LOG_WARNING, "%s", why);
 	ppn_notify("STATUS=unlocked");
 	ppn_ctl_answer(call, PPN_EXIT_OK, json_pack("{s:b}", "unlocked", 1));
 }
@@ -140,17 +142,22 @@ static void unlock_call(struct ppn_service *service, struct ppn_ctl_call *call, 
 static const struct {
 	const char *verb;
 	bool locked; /* answered while locked, too */
+	bool valid; /* wants a certificate that has not expired */
 	void (*run)(struct ppn_service *service, struct ppn_ctl_call *call, json_t *request);
 } verbs[] = {
-	{ "unlock", true, unlock_call },	{ "status", true, ppn_listing_status },
-	{ "roster", true, ppn_listing_roster }, { "nodes", false, ppn_listing_nodes },
-	{ "claim", false, ppn_claim_call },	{ "send", false, ppn_command_call },
+	{ "unlock", true, false, unlock_call },
+	{ "status", true, false, ppn_listing_status },
+	{ "roster", true, false, ppn_listing_roster },
+	{ "nodes", false, false, ppn_listing_nodes },
+	{ "claim", false, true, ppn_claim_call },
+	{ "send", false, true, ppn_command_call },
 };
 
 static void handle(void *arg, struct ppn_ctl_call *call, const char *verb, json_t *request,
 		   uid_t uid)
 {
 	struct ppn_service *service = arg;
+	char why[PPN_STORE_WHY];
 
 	if (uid != 0 && uid != geteuid()) {
 		ppn_ctl_error(call, PPN_EXIT_REFUSED,
@@ -163,6 +170,9 @@ static void handle(void *arg, struct ppn_ctl_call *call, const char *verb, json_
 		if (!verbs[i].locked && !service->store.unlocked)
 			ppn_ctl_error(call, PPN_EXIT_REFUSED,
 				      "locked: run `ppn-admin unlock` first");
+		else if (verbs[i].valid &&
+			 ppn_store_expired(&service->store, ppn_now_ms() / 1000, why))
+			ppn_ctl_error(call, PPN_EXIT_REFUSED, "%s", why);
 		else
 			verbs[i].run(service, call, request);
 		return;
@@ -235,8 +245,7 @@ int ppn_verb_run(const struct ppn_admin_options *options, int argc, char **argv)
 		ppn_log(LOG_ERR, "%s", why);
 		return PPN_EXIT_FAILURE;
 	}
-	if (ppn_store_open(&service.store, options->state_dir, ppn_now_ms() / 1000, store_why) <
-	    0) {
+	if (ppn_store_open(&service.store, options->state_dir, store_why) < 0) {
 		ppn_log(LOG_ERR, "%s: %s", options->state_dir, store_why);
 		return PPN_EXIT_FAILURE;
 	}

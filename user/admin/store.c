@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include "admin/store.h"
 
-#include <dirent.h>
 #include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -89,11 +88,43 @@ static int load_lists(struct ppn_store *store, char ret_why[static PPN_STORE_WHY
 	return 0;
 }
 
-static int load_cert(struct ppn_store *store, uint64_t now_s, char ret_why[static PPN_STORE_WHY])
+/* The certificate as it stands on disk, by the rules for nodes. */
+static enum ppn_check check_cert(const struct ppn_store *store, uint64_t now_s,
+				 struct ppn_cert *ret_cert)
+{
+	struct ppn_bytes in = { store->cert_bytes, store->cert_len };
+	struct ppn_trust trust = store->trust;
+	struct ppn_object_view view;
+	enum ppn_check check = ppn_object_take(&in, PPN_OBJECT_CERT, PPN_CERT_MAX, &view);
+
+	if (check == PPN_CHECK_OK && in.len)
+		check = PPN_CHECK_LONG;
+	if (check == PPN_CHECK_OK)
+		check = ppn_cert_read(&view, ret_cert);
+	return check == PPN_CHECK_OK ? ppn_cert_check(&trust, &view, ret_cert, 0, now_s) : check;
+}
+
+bool ppn_store_expired(const struct ppn_store *store, uint64_t now_s,
+		       char ret_why[static PPN_STORE_WHY])
+{
+	time_t end = (time_t)store->cert.not_after;
+	struct ppn_cert cert;
+	char until[32];
+	struct tm tm;
+
+	if (check_cert(store, now_s, &cert) != PPN_CHECK_EXPIRED)
+		return false;
+	strftime(until, sizeof(until), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&end, &tm));
+	snprintf(
+		ret_why, PPN_STORE_WHY,
+		"the certificate %s expired at %s: if this machine's clock is right, a root key must sign another (`ppn-admin certify`, in a later version); the mesh goes on",
+		store->cert.name, until);
+	return true;
+}
+
+static int load_cert(struct ppn_store *store, char ret_why[static PPN_STORE_WHY])
 {
 	_cleanup_free_ uint8_t *bytes = NULL;
-	struct ppn_object_view view;
-	struct ppn_bytes in;
 	enum ppn_check check;
 	int err;
 
@@ -102,18 +133,14 @@ static int load_cert(struct ppn_store *store, uint64_t now_s, char ret_why[stati
 	if (err < 0)
 		return why(ret_why, err, PPN_STORE_CERT, strerror(-err));
 	memcpy(store->cert_bytes, bytes, store->cert_len);
-	in = (struct ppn_bytes){ store->cert_bytes, store->cert_len };
-	check = ppn_object_take(&in, PPN_OBJECT_CERT, PPN_CERT_MAX, &view);
-	if (check == PPN_CHECK_OK)
-		check = ppn_cert_read(&view, &store->cert);
-	if (check == PPN_CHECK_OK)
-		check = ppn_cert_check(&store->trust, &view, &store->cert, 0, now_s);
-	if (check != PPN_CHECK_OK)
+	check = check_cert(store, 0, &store->cert);
+	if (check != PPN_CHECK_OK && check != PPN_CHECK_EXPIRED)
 		return why(ret_why, -EBADMSG, PPN_STORE_CERT, ppn_check_text(check));
 	return 0;
 }
 
-static int load_roster(struct ppn_store *store, uint64_t now_s, char ret_why[static PPN_STORE_WHY])
+/* What this seat signed stays good on its own disk: time 0 asks no clock. */
+static int load_roster(struct ppn_store *store, char ret_why[static PPN_STORE_WHY])
 {
 	_cleanup_free_ uint8_t *bytes = NULL;
 	struct ppn_credentials_view credentials;
@@ -126,8 +153,8 @@ static int load_roster(struct ppn_store *store, uint64_t now_s, char ret_why[sta
 		return 0;
 	if (err < 0)
 		return why(ret_why, err, STORE_ROSTER, strerror(-err));
-	check = ppn_bundle_read((struct ppn_bytes){ bytes, len }, store->trust.pin, NULL, NULL,
-				now_s, &credentials, &store->roster);
+	check = ppn_bundle_read((struct ppn_bytes){ bytes, len }, store->trust.pin, NULL, NULL, 0,
+				&credentials, &store->roster);
 	if (check != PPN_CHECK_OK)
 		return why(ret_why, -EBADMSG, STORE_ROSTER, ppn_check_text(check));
 	store->bundle = TAKE_PTR(bytes);
@@ -135,7 +162,7 @@ static int load_roster(struct ppn_store *store, uint64_t now_s, char ret_why[sta
 	return 0;
 }
 
-int ppn_store_open(struct ppn_store *ret_store, const char *path, uint64_t now_s,
+int ppn_store_open(struct ppn_store *ret_store, const char *path,
 		   char ret_why[static PPN_STORE_WHY])
 {
 	struct ppn_store store = { .dir = -1 };
@@ -148,9 +175,9 @@ int ppn_store_open(struct ppn_store *ret_store, const char *path, uint64_t now_s
 	if (err == 0)
 		err = load_lists(&store, ret_why);
 	if (err == 0)
-		err = load_cert(&store, now_s, ret_why);
+		err = load_cert(&store, ret_why);
 	if (err == 0)
-		err = load_roster(&store, now_s, ret_why);
+		err = load_roster(&store, ret_why);
 	if (err < 0) {
 		ppn_store_close(&store);
 		return err;
@@ -552,7 +579,7 @@ static int read_batch(int dir, const char *name, struct ppn_batch *ret_batch)
 	_cleanup_free_ uint8_t *text = NULL;
 	_cleanup_free_ uint8_t *bytes = malloc(PPN_ARMOR_MAX);
 	struct ppn_invite invite;
-	size_t text_len, len;
+	size_t text_len, len = 0;
 	int err;
 
 	if (!bytes)
@@ -562,45 +589,42 @@ static int read_batch(int dir, const char *name, struct ppn_batch *ret_batch)
 		return err;
 	if (ppn_armor_read((const char *)text, text_len, PPN_ARMOR_INVITE, bytes, PPN_ARMOR_MAX,
 			   &len) != PPN_CHECK_OK ||
-	    len < sizeof(invite))
-		return -EBADMSG;
-	memcpy(&invite, bytes, sizeof(invite));
-	memcpy(ret_batch->id, invite.batch, PPN_BATCH_LEN);
-	memcpy(ret_batch->key, invite.enrolment_key, sizeof(ret_batch->key));
-	ret_batch->not_after = be64toh(invite.not_after);
-	ret_batch->count = be32toh(invite.count);
-	ppn_wipe(&invite, sizeof(invite));
-	ppn_wipe(text, text_len);
-	ppn_wipe(bytes, len);
-	return 0;
-}
-
-int ppn_store_batches(const struct ppn_store *store, struct ppn_batch *ret_batches, size_t max,
-		      size_t *ret_n)
-{
-	int fd = openat(store->dir, PPN_STORE_INVITES, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	struct dirent *entry;
-	DIR *dir;
-
-	*ret_n = 0;
-	if (fd < 0)
-		return errno == ENOENT ? 0 : -errno;
-	dir = fdopendir(fd);
-	if (!dir) {
-		close(fd);
-		return -ENOMEM;
+	    len < sizeof(invite)) {
+		err = -EBADMSG;
+	} else {
+		memcpy(&invite, bytes, sizeof(invite));
+		memcpy(ret_batch->id, invite.batch, PPN_BATCH_LEN);
+		memcpy(ret_batch->key, invite.enrolment_key, sizeof(ret_batch->key));
+		ret_batch->not_after = be64toh(invite.not_after);
+		ret_batch->count = be32toh(invite.count);
+		ppn_wipe(&invite, sizeof(invite));
 	}
-	while (*ret_n < max && (entry = readdir(dir)))
-		if (strlen(entry->d_name) == 2 * PPN_BATCH_LEN &&
-		    read_batch(fd, entry->d_name, &ret_batches[*ret_n]) == 0)
-			(*ret_n)++;
-	closedir(dir);
-	return 0;
+	ppn_wipe(text, text_len);
+	ppn_wipe(bytes, PPN_ARMOR_MAX);
+	return err;
 }
 
-void ppn_batches_wipe(struct ppn_batch *batches, size_t n)
+void ppn_batch_wipe(struct ppn_batch *batch)
 {
-	ppn_wipe(batches, n * sizeof(*batches));
+	ppn_wipe(batch, sizeof(*batch));
+}
+
+/* Strangers ask by the thousand: one file is opened, the one that bears the batch's name. */
+int ppn_store_batch(const struct ppn_store *store, const uint8_t id[static PPN_BATCH_LEN],
+		    struct ppn_batch *ret_batch)
+{
+	_cleanup_close_ int dir =
+		openat(store->dir, PPN_STORE_INVITES, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	char name[2 * PPN_BATCH_LEN + 1];
+	struct ppn_batch batch = { 0 };
+	int err = dir < 0 ? -errno : read_batch(dir, ppn_hex(name, id, PPN_BATCH_LEN), &batch);
+
+	if (!err && !ppn_equal(batch.id, id, PPN_BATCH_LEN))
+		err = -EBADMSG;
+	if (!err)
+		*ret_batch = batch;
+	ppn_batch_wipe(&batch);
+	return err;
 }
 
 static const char *batch_holds(const struct ppn_store *store, const struct ppn_batch *batch,
@@ -616,26 +640,22 @@ static const char *batch_holds(const struct ppn_store *store, const struct ppn_b
 }
 
 const char *ppn_store_enrolled(const struct ppn_store *store,
-			       const uint8_t batch[static PPN_BATCH_LEN],
+			       const uint8_t id[static PPN_BATCH_LEN],
 			       const uint8_t proof[static PPN_HASH_LEN],
 			       const uint8_t identity[static PPN_KEY_LEN],
 			       const uint8_t nonce[static PPN_NONCE_LEN], uint64_t now_s)
 {
-	const char *no = "it shows no invite of this authority";
-	struct ppn_batch batches[PPN_BATCHES_MAX];
-	uint8_t want[PPN_HASH_LEN];
-	size_t n;
+	struct ppn_batch batch = { 0 };
+	const char *no;
+	int err = ppn_store_batch(store, id, &batch);
 
-	if (ppn_store_batches(store, batches, PPN_BATCHES_MAX, &n) < 0)
-		return "the invites folder cannot be read";
-	for (size_t i = 0; i < n; i++) {
-		if (!ppn_equal(batches[i].id, batch, PPN_BATCH_LEN))
-			continue;
-		ppn_enrol_proof(want, batches[i].key, identity, nonce);
-		no = ppn_equal(want, proof, sizeof(want)) ? batch_holds(store, &batches[i], now_s) :
-							    "its enrolment proof is wrong";
-		break;
-	}
-	ppn_batches_wipe(batches, n);
+	if (err == -ENOENT)
+		return "it shows no invite of this authority";
+	if (err < 0)
+		return "its invite cannot be read here";
+	no = ppn_enrol_check(proof, batch.key, identity, nonce) == PPN_CHECK_OK ?
+		     batch_holds(store, &batch, now_s) :
+		     "its enrolment proof is wrong";
+	ppn_batch_wipe(&batch);
 	return no;
 }

@@ -27,9 +27,8 @@
 #include "lib/roster.h"
 #include "lib/wire.h"
 
-#define PPN_STORE_WHY 200
+#define PPN_STORE_WHY 256
 #define PPN_PAIRS_MAX PPN_MEMBERS_MAX
-#define PPN_BATCHES_MAX 256
 
 #define PPN_STORE_AUTHORITY "authority.pub"
 #define PPN_STORE_LISTS "lists"
@@ -82,9 +81,13 @@ struct ppn_store {
 	size_t n_pairs;
 };
 
-/* The public part: chain, lists, certificate, roster. -ENOENT: no authority here (`ppn-admin init`). */
-int ppn_store_open(struct ppn_store *ret_store, const char *path, uint64_t now_s,
+/* The public part: chain, lists, certificate, roster; whatever the clock says, an expired certificate
+ * opens. -ENOENT: no authority here (`ppn-admin init`). */
+int ppn_store_open(struct ppn_store *ret_store, const char *path,
 		   char ret_why[static PPN_STORE_WHY]);
+/* Would nodes with this clock refuse the certificate (PROTOCOL 7)? Then ret_why says since when, and what to do. */
+bool ppn_store_expired(const struct ppn_store *store, uint64_t now_s,
+		       char ret_why[static PPN_STORE_WHY]);
 /* Secrets, pairs, ledger. -EBADMSG: wrong passphrase. */
 int ppn_store_unlock(struct ppn_store *store, const char *passphrase,
 		     char ret_why[static PPN_STORE_WHY]);
@@ -114,11 +117,11 @@ uint32_t ppn_store_number(const struct ppn_store *store, const uint32_t *taken, 
  */
 int ppn_store_roster(struct ppn_store *store, struct ppn_roster *next, uint64_t now_s);
 
-/* Invites: read the folder anew. Used = members claimed with that batch. */
-int ppn_store_batches(const struct ppn_store *store, struct ppn_batch *ret_batches, size_t max,
-		      size_t *ret_n);
-void ppn_batches_wipe(struct ppn_batch *batches, size_t n);
-/* NULL: the proof holds and the batch has room and time; else why it does not count, in words. */
+/* The invite of this batch, read anew. -ENOENT: none of this authority's. The caller wipes. */
+int ppn_store_batch(const struct ppn_store *store, const uint8_t id[static PPN_BATCH_LEN],
+		    struct ppn_batch *ret_batch);
+void ppn_batch_wipe(struct ppn_batch *batch);
+/* NULL: the proof holds and the batch has room (members claimed with it) and time; else why not, in words. */
 const char *ppn_store_enrolled(const struct ppn_store *store,
 			       const uint8_t batch[static PPN_BATCH_LEN],
 			       const uint8_t proof[static PPN_HASH_LEN],

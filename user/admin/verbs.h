@@ -39,6 +39,8 @@ struct ppn_option {
 /* Number of positional words in ret_words (at most max), or -EINVAL with a line on stderr. */
 int ppn_options(const char *verb, int argc, char **argv, const struct ppn_option *options, size_t n,
 		const char **ret_words, size_t max);
+/* A member's name: letters, digits, `-` and `_`, no `-` first, as long as a DNS label (RFC 1035 2.3.1). */
+bool ppn_name_good(const char *name);
 /* A decimal number in [low, high]. -EINVAL. */
 int ppn_number(const char *text, unsigned long low, unsigned long high, unsigned long *ret);
 

@@ -14,15 +14,17 @@ static const struct verb {
 	const char *name;
 	enum ppn_exit (*run)(const struct cli *cli);
 	const char *help;
+	int words; /* that may follow it */
 	bool destructive; /* wants --yes where nobody can be asked */
 } verbs[] = {
-	{ "status", cli_status, "what this node is, and what its seal does", false },
-	{ "wait", cli_wait, "STATE [--timeout SECONDS]: until the node is in that state", false },
-	{ "seal", cli_seal, "--yes: end observing; from now on the seal drops", true },
-	{ "unseal", cli_unseal, "--yes: take seal and mesh off, and end ppnd", true },
-	{ "peers", cli_peers, "members of the fleet, as WireGuard sees them", false },
-	{ "ledger", cli_ledger, "show | verify: what this node has decided", false },
-	{ "version", cli_version, "of ppn and of the ppnd that runs", false },
+	{ "status", cli_status, "what this node is, and what its seal does", 0, false },
+	{ "wait", cli_wait, "STATE [--timeout SECONDS]: until the node is in that state", 1,
+	  false },
+	{ "seal", cli_seal, "--yes: end observing; from now on the seal drops", 0, true },
+	{ "unseal", cli_unseal, "--yes: take seal and mesh off, and end ppnd", 0, true },
+	{ "peers", cli_peers, "members of the fleet, as WireGuard sees them", 0, false },
+	{ "ledger", cli_ledger, "show | verify: what this node has decided", 1, false },
+	{ "version", cli_version, "of ppn and of the ppnd that runs", 0, false },
 };
 
 static void usage(FILE *out)
@@ -47,7 +49,7 @@ static bool parse(struct cli *ret_cli, int argc, char **argv)
 	struct cli cli = { .run_dir = PPN_RUNDIR, .state_dir = PPN_STATEDIR };
 	int id;
 
-	while ((id = getopt_long(argc, argv, "", options, NULL)) != -1) {
+	while ((id = getopt_long(argc, argv, "h", options, NULL)) != -1) {
 		switch (id) {
 		case OPT_RUN:
 			cli.run_dir = optarg;
@@ -65,6 +67,7 @@ static bool parse(struct cli *ret_cli, int argc, char **argv)
 			cli.timeout = optarg;
 			break;
 		case OPT_HELP:
+		case 'h':
 			usage(stdout);
 			exit(PPN_EXIT_OK);
 		default:
@@ -201,6 +204,9 @@ int main(int argc, char **argv)
 	}
 	cli.argc--;
 	cli.argv++;
+	if (cli.argc > verb->words)
+		return cli_error(&cli, PPN_EXIT_USAGE, "%s: one word too many: %s", verb->name,
+				 cli.argv[verb->words]);
 	if (verb->destructive && !confirmed(&cli, verb))
 		return cli_error(&cli, PPN_EXIT_USAGE,
 				 "%s changes what this machine lets in: say --yes", verb->name);

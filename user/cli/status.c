@@ -58,6 +58,8 @@ static void print_state(const json_t *status)
 	if (*cli_text(status, "why"))
 		printf("           %s\n", cli_text(status, "why"));
 	printf("node       %-16s %s\n", cli_text(status, "node"), cli_text(status, "address"));
+	if (*cli_text(status, "fingerprint"))
+		printf("           fingerprint      %s\n", cli_text(status, "fingerprint"));
 	printf("posture    %s\n", cli_text(status, "posture"));
 }
 
@@ -156,6 +158,11 @@ enum ppn_exit cli_status(const struct cli *cli)
 				 "ppnd is not running; a seal that was on stays on (bpftool net)");
 	if (cli->json) {
 		cli_print(status);
+		return code;
+	}
+	if (json_object_get(status, "error")) {
+		(void)cli_error(cli, code, "%s", cli_text(status, "error"));
+		json_decref(status);
 		return code;
 	}
 	print_state(status);

@@ -111,18 +111,21 @@ enum ppn_exit cli_unseal(const struct cli *cli)
 enum ppn_exit cli_version(const struct cli *cli)
 {
 	enum ppn_exit code = PPN_EXIT_OK;
+	const char *version, *error;
 	json_t *answer;
 	char path[256];
 
 	snprintf(path, sizeof(path), "%s/%s", cli->run_dir, PPN_CTL_SOCKET);
 	answer = ppn_ctl_ask(path, json_pack("{s:s}", "verb", "version"), NULL, NULL, &code);
+	version = json_string_value(json_object_get(answer, "version"));
+	error = json_string_value(json_object_get(answer, "error"));
 	if (cli->json)
-		cli_print(
-			json_pack("{s:s, s:o}", "ppn", PPN_VERSION, "ppnd",
-				  answer ? json_string(cli_text(answer, "version")) : json_null()));
+		cli_print(json_pack("{s:s, s:s?}", "ppn", PPN_VERSION, "ppnd", version));
 	else
 		printf("ppn   %s\nppnd  %s\n", PPN_VERSION,
-		       answer ? cli_text(answer, "version") : "not running");
+		       version ? version :
+		       error   ? error :
+				 "not running");
 	json_decref(answer);
 	return PPN_EXIT_OK;
 }

@@ -103,6 +103,16 @@ static int check_lines(struct run *run)
 	return 0;
 }
 
+/* inih knows `;` after a value; `#`, which starts a comment line too, is as good there. */
+static void cut_comment(char *line)
+{
+	for (char *at = line; *at; at++)
+		if (*at == '#' && at > line && blank(at[-1])) {
+			*at = '\0';
+			return;
+		}
+}
+
 /* fgets(3) over memory; every line fits, check_lines() saw to it. */
 static char *next_line(char *line, int size, void *arg)
 {
@@ -116,6 +126,7 @@ static char *next_line(char *line, int size, void *arg)
 		return NULL;
 	memcpy(line, run->at, len);
 	line[len] = '\0';
+	cut_comment(line);
 	run->at += len + 1;
 	run->line++;
 	return line;

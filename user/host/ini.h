@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * INI files by inih, against a table of keys: an unknown section or key, a value that does not
- * parse, a line longer than inih's 199 bytes, is an error that names file and line.
+ * parse, a line longer than inih's 199 bytes, is an error that names file and line. A comment
+ * starts with `;` or `#`, at the start of a line or after white space.
  */
 #ifndef PPN_HOST_INI_H
 #define PPN_HOST_INI_H

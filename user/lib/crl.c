@@ -123,7 +123,8 @@ uint64_t ppn_trust_lowest(const struct ppn_trust *trust,
 
 bool ppn_trust_revoked(const struct ppn_trust *trust, const uint8_t serial[static PPN_SERIAL_LEN])
 {
-	if (ppn_get_u64(serial + PPN_KEY_ID_LEN) < ppn_trust_lowest(trust, serial))
+	if (ppn_root_find(&trust->newest, serial) < 0 ||
+	    ppn_get_u64(serial + PPN_KEY_ID_LEN) < ppn_trust_lowest(trust, serial))
 		return true;
 	for (int i = 0; i < trust->n_crls; i++)
 		for (int j = 0; j < trust->crl[i].n_revoked; j++)

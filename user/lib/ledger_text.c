@@ -41,6 +41,14 @@ static void add_hash(struct line *line, const char *name, const uint8_t *hash)
 	add(line, " %s %s", name, ppn_hex(hex, hash, SHORT_HASH));
 }
 
+/* Root and counter: the certificates of one root differ by the counter alone. */
+static void add_serial(struct line *line, const char *name,
+		       const uint8_t serial[static PPN_SERIAL_LEN])
+{
+	add_hash(line, name, serial);
+	add(line, "/%llu", (unsigned long long)ppn_get_u64(serial + PPN_KEY_ID_LEN));
+}
+
 /* RFC 3339, UTC; what no calendar holds is printed as it is. */
 static void add_time(struct line *line, uint64_t time_ms)
 {
@@ -79,7 +87,7 @@ static void text_bound(struct line *line, struct ppn_bytes payload)
 	if (ppn_object_take(&payload, PPN_OBJECT_CLAIM, PPN_MESSAGE_MAX, &view) == PPN_CHECK_OK &&
 	    ppn_claim_read(&view, &claim) == PPN_CHECK_OK) {
 		add(line, " number %u", claim.number);
-		add_hash(line, "by", claim.serial);
+		add_serial(line, "by", claim.serial);
 	}
 }
 
@@ -97,7 +105,7 @@ static void text_roster(struct line *line, struct ppn_bytes payload)
 static const char *result_text(uint16_t code)
 {
 	static const char *const text[_PPN_RESULT_MAX] = {
-		[PPN_RESULT_NONE] = "no result",
+		[PPN_RESULT_NONE] = "?",
 		[PPN_RESULT_ACTED_KERNEL] = "acted (kernel)",
 		[PPN_RESULT_ACTED] = "acted",
 		[PPN_RESULT_FAILED] = "failed",
@@ -116,11 +124,40 @@ static void text_command(struct line *line, struct ppn_bytes payload)
 	add(line, " %s arg %u seq %u", ppn_op_text(command.op), command.arg, be32toh(command.seq));
 	if (command.target)
 		add(line, " to %u", be32toh(command.target));
-	add(line, " %s", result_text(be16toh(command.code)));
+	if (command.code) /* of what was sent there is none yet */
+		add(line, " %s", result_text(be16toh(command.code)));
 	if (ppn_is_zero(command.serial, sizeof(command.serial)))
 		add(line, " by a seat that is gone");
 	else
-		add_hash(line, "by", command.serial);
+		add_serial(line, "by", command.serial);
+}
+
+static void text_seat(struct line *line, struct ppn_bytes payload)
+{
+	uint8_t serial[PPN_SERIAL_LEN];
+
+	if (ppn_take_into(&payload, serial, sizeof(serial)))
+		add_serial(line, "by", serial);
+}
+
+static void text_fleet(struct line *line, struct ppn_bytes payload)
+{
+	uint8_t pin[PPN_HASH_LEN];
+
+	if (ppn_take_into(&payload, pin, sizeof(pin)))
+		add_hash(line, "root", pin);
+}
+
+static void text_claimed(struct line *line, struct ppn_bytes payload)
+{
+	struct ppn_entry_claimed claimed;
+	char label[10];
+
+	if (!ppn_take_into(&payload, &claimed, sizeof(claimed)))
+		return;
+	add(line, " node %s number %u", ppn_label(label, claimed.identity),
+	    be32toh(claimed.number));
+	add_hash(line, "claim", claimed.claim);
 }
 
 static void add_uid(struct line *line, __be32 uid)
@@ -194,7 +231,9 @@ static void (*const payload_text[])(struct line *line, struct ppn_bytes payload)
 	[PPN_ENTRY_ROSTER] = text_roster,    [PPN_ENTRY_ISOLATED] = text_command,
 	[PPN_ENTRY_RELEASED] = text_command, [PPN_ENTRY_COMMAND] = text_command,
 	[PPN_ENTRY_SEAL] = text_seal,	     [PPN_ENTRY_TRIAL] = text_trial,
-	[PPN_ENTRY_EGRESS] = text_egress,    [PPN_ENTRY_SENT] = text_command,
+	[PPN_ENTRY_EGRESS] = text_egress,    [PPN_ENTRY_SEAT] = text_seat,
+	[PPN_ENTRY_FLEET] = text_fleet,	     [PPN_ENTRY_CLAIMED] = text_claimed,
+	[PPN_ENTRY_SIGNED] = text_roster,    [PPN_ENTRY_SENT] = text_command,
 };
 
 const char *ppn_entry_type_text(uint16_t type)

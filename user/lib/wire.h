@@ -218,7 +218,7 @@ enum ppn_check ppn_trust_lists(struct ppn_trust *trust, struct ppn_bytes lists, 
  */
 enum ppn_check ppn_cert_check(struct ppn_trust *trust, const struct ppn_object_view *view,
 			      const struct ppn_cert *cert, uint32_t rights, uint64_t now);
-/* Below the lowest valid counter of its root, or listed. */
+/* Of a root no longer in force, below the lowest valid counter of its root, or listed. */
 bool ppn_trust_revoked(const struct ppn_trust *trust, const uint8_t serial[static PPN_SERIAL_LEN]);
 
 /* Lowest valid counter of this root's certificates; 0 when no list says. */

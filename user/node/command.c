@@ -35,14 +35,18 @@ static void push_result(struct ppnd_slot *slot, const struct ppn_entry_command *
 	};
 }
 
-/* The kernel has acted, whatever becomes of the entry: an entry that is lacking is appended at the next start. */
+/*
+ * The kernel has acted, whatever becomes of the entry: an entry that is lacking is appended at the next
+ * start. slot NULL: its pair is gone, and no other pair is told.
+ */
 static void acted(struct ppnd *ppnd, struct ppnd_slot *slot, struct ppn_entry_command *entry)
 {
 	const struct ppnd_detail detail = { .command = entry };
 	enum ppn_event event = entry->op < _PPN_OP_MAX ? ops[entry->op].event : PPN_EVENT_NONE;
 
 	entry->code = htobe16(PPN_RESULT_ACTED_KERNEL);
-	push_result(slot, entry);
+	if (slot)
+		push_result(slot, entry);
 	if (event == PPN_EVENT_NONE) {
 		ppn_log(LOG_ERR, "the kernel acted on op %u, which is none of its own", entry->op);
 		return;
@@ -93,11 +97,13 @@ void ppnd_command_frame(struct ppnd *ppnd, const struct ppn_frame_event *event)
 	if (event->slot >= PPN_SEATS_MAX)
 		return;
 	slot = &ppnd->slot[event->slot];
-	/* The slot went while its event waited: zeros for the serial say so. */
-	if (slot->open && slot->generation == event->generation)
-		memcpy(entry.serial, slot->serial, sizeof(entry.serial));
-	else if (event->kind != PPN_FRAME_ACTED)
+	/* The slot went while its event waited, or is another pair's now: zeros for the serial say so. */
+	if (!slot->open || slot->generation != event->generation) {
+		if (event->kind == PPN_FRAME_ACTED)
+			acted(ppnd, NULL, &entry);
 		return;
+	}
+	memcpy(entry.serial, slot->serial, sizeof(entry.serial));
 	switch (event->kind) {
 	case PPN_FRAME_ACTED:
 		acted(ppnd, slot, &entry);

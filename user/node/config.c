@@ -457,9 +457,8 @@ int ppnd_config_read(struct ppnd_config *ret_config, const char *path, char ret_
 
 	ppnd_config_default(&config);
 	err = ppn_ini_read(path, keys, COUNT(keys), &config, ret_why);
-	if (err && err != -ENOENT)
-		return err;
-	err = check_ports(&config, path, ret_why);
+	if (!err)
+		err = check_ports(&config, path, ret_why);
 	if (!err)
 		*ret_config = config;
 	return err;

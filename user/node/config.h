@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * ppnd.conf(5) as a struct. Every key has a row in config.c; a file that is not there means the defaults,
- * anything wrong in one is an error that names file and line.
+ * ppnd.conf (ppnd(8)) as a struct. Every key has a row in config.c; anything wrong in a file is an error that
+ * names file and line.
  */
 #ifndef PPN_NODE_CONFIG_H
 #define PPN_NODE_CONFIG_H
@@ -69,7 +69,7 @@ struct ppnd_config {
 };
 
 void ppnd_config_default(struct ppnd_config *ret_config);
-/* 0; -ENOENT without a file; -EINVAL with the sentence (file, line, what) in ret_why. */
+/* 0; -ENOENT: no such file; another -errno; each with the sentence in ret_why. */
 int ppnd_config_read(struct ppnd_config *ret_config, const char *path, char ret_why[static 256]);
 /* Of this interface: its line, else the posture's default (cloud: dhcp; others: link-local). */
 enum ppn_underlay ppnd_config_underlay(const struct ppnd_config *config, const char *ifname);

@@ -17,7 +17,7 @@ enum { SIGNALS = 2 };
 
 struct options {
 	const char *invite;
-	bool check_config;
+	bool check_config, named_config;
 };
 
 enum option_id {
@@ -63,10 +63,11 @@ static int parse(struct ppnd *ppnd, struct options *options, int argc, char **ar
 {
 	int id;
 
-	while ((id = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
+	while ((id = getopt_long(argc, argv, "h", long_options, NULL)) != -1) {
 		switch (id) {
 		case OPT_CONFIG:
 			ppnd->config_file = optarg;
+			options->named_config = true;
 			break;
 		case OPT_STATE:
 			ppnd->state_dir = optarg;
@@ -96,12 +97,15 @@ static int parse(struct ppnd *ppnd, struct options *options, int argc, char **ar
 			puts("ppnd " PPN_VERSION);
 			return 1;
 		case OPT_HELP:
+		case 'h':
 			usage(stdout);
 			return 1;
 		default:
 			return -1;
 		}
 	}
+	if (optind < argc)
+		ppn_log(LOG_ERR, "one word too many: %s", argv[optind]);
 	return optind == argc ? 0 : -1;
 }
 
@@ -111,7 +115,8 @@ static int read_config(struct ppnd *ppnd, const struct options *options)
 	char why[256];
 	int err = ppnd_config_read(&ppnd->config, ppnd->config_file, why);
 
-	if (err && err != -ENOENT) {
+	/* Without its own file a machine has the defaults; one that was named must be there. */
+	if (err && (err != -ENOENT || options->named_config)) {
 		ppn_log(LOG_ERR, "%s", why);
 		return err;
 	}
@@ -165,7 +170,7 @@ static void on_link(void *arg, uint32_t ifindex, bool gone)
 	(void)gone;
 	ppnd_seal_changed(ppnd);
 	if (ifindex == 0 || (ppnd->mesh.wg && ifindex == ppn_wg_ifindex(ppnd->mesh.wg)))
-		ppnd_mesh_again(ppnd);
+		ppnd_mesh_soon(ppnd);
 }
 
 static void on_watch(evutil_socket_t fd, short what, void *arg)
@@ -361,17 +366,19 @@ static int run(struct ppnd *ppnd, const struct options *options)
 
 int main(int argc, char **argv)
 {
-	/* Static: 64 interfaces and as many tickets have no place on a stack. */
-	static struct ppnd ppnd = {
-		.config_file = PPN_SYSCONFDIR "/ppnd.conf",
-		.state_dir = PPN_STATEDIR,
-		.run_dir = PPN_RUNDIR,
-		.state.dir = -1,
-		.state.trust_dir = -1,
-	};
+	/*
+	 * Static: 64 interfaces and as many tickets have no place on a stack. Without an initialiser:
+	 * it would lie whole in the file.
+	 */
+	static struct ppnd ppnd;
 	struct options options = { 0 };
 	int done;
 
+	ppnd.config_file = PPN_SYSCONFDIR "/ppnd.conf";
+	ppnd.state_dir = PPN_STATEDIR;
+	ppnd.run_dir = PPN_RUNDIR;
+	ppnd.state.dir = -1;
+	ppnd.state.trust_dir = -1;
 	ppn_log_init("ppnd", LOG_INFO);
 	done = parse(&ppnd, &options, argc, argv);
 	if (done > 0)

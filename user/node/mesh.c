@@ -28,7 +28,7 @@ static bool is_link_local(const uint8_t addr[static 16])
 
 static bool reachable_from_afar(const struct ppn_member *member)
 {
-	for (size_t i = 0; member && i < member->n_endpoints; i++)
+	for (size_t i = 0; i < member->n_endpoints; i++)
 		if (!is_link_local(member->endpoint[i].addr))
 			return true;
 	return false;
@@ -72,6 +72,24 @@ static void fill_peer(const struct ppnd *ppnd, const struct ppn_member *member, 
 	ret_peer->n_allowed = 1;
 }
 
+/*
+ * Until a roster names this node no member has its key, and a handshake that it starts is lost. Worse, it
+ * may cross the one that the seat starts when it has the claim's answer: two at once end each other, and
+ * WireGuard tries again after five seconds. So a node that was claimed a moment ago waits to be called.
+ */
+bool ppnd_mesh_known(const struct ppnd *ppnd)
+{
+	return ppnd->state.has_roster &&
+	       ppn_roster_identity(&ppnd->state.roster, ppnd->state.identity.key);
+}
+
+/* A seat whose certificate is revoked is no peer, whatever the roster says; a node that it ran on stays one. */
+static bool is_peer(const struct ppnd *ppnd, const struct ppn_member *member)
+{
+	return (member->flags & PPN_MEMBER_NODE) ||
+	       !ppn_trust_revoked(&ppnd->state.trust.now, member->serial);
+}
+
 static int set_peers(struct ppnd *ppnd)
 {
 	const struct ppn_roster *roster = &ppnd->state.roster;
@@ -79,15 +97,16 @@ static int set_peers(struct ppnd *ppnd)
 	       changed = 0;
 	_cleanup_free_ struct ppn_wg_peer *peers = calloc(max + 1, sizeof(*peers));
 	const struct ppn_member *self;
+	bool keepalive;
 	int err;
 
 	if (!peers)
 		return -ENOMEM;
 	self = max ? ppn_roster_identity(roster, ppnd->state.identity.key) : NULL;
+	keepalive = self && !reachable_from_afar(self);
 	for (size_t i = 0; i < max; i++)
-		if (&roster->members[i] != self)
-			fill_peer(ppnd, &roster->members[i], !reachable_from_afar(self),
-				  &peers[n++]);
+		if (&roster->members[i] != self && is_peer(ppnd, &roster->members[i]))
+			fill_peer(ppnd, &roster->members[i], keepalive, &peers[n++]);
 	err = ppn_wg_peers(ppnd->mesh.wg, peers, n, &changed);
 	if (err)
 		return err;
@@ -113,10 +132,21 @@ static int open_device(struct ppnd *ppnd)
 	return err;
 }
 
+/* wireguard-go says it when the port is set, the kernel when the device goes up. */
+static int say_port(struct ppnd *ppnd, int err)
+{
+	if (err == -EADDRINUSE)
+		snprintf(
+			ppnd->mesh.why, sizeof(ppnd->mesh.why),
+			"another program has UDP port %u (`ss -ulnp`; wireguard_port in ppnd.conf)",
+			ppnd->config.wireguard_port);
+	return err;
+}
+
 static int set_self(struct ppnd *ppnd)
 {
-	return ppn_wg_self(ppnd->mesh.wg, ppnd->state.identity.wg_secret,
-			   ppnd->config.wireguard_port);
+	return say_port(ppnd, ppn_wg_self(ppnd->mesh.wg, ppnd->state.identity.wg_secret,
+					  ppnd->config.wireguard_port));
 }
 
 static int attach_program(struct ppnd *ppnd)
@@ -145,7 +175,7 @@ static int set_address(struct ppnd *ppnd)
 
 static int set_up(struct ppnd *ppnd)
 {
-	return ppn_link_up(ppnd->link, ppn_wg_ifindex(ppnd->mesh.wg), true);
+	return say_port(ppnd, ppn_link_up(ppnd->link, ppn_wg_ifindex(ppnd->mesh.wg), true));
 }
 
 static int set_routes(struct ppnd *ppnd)
@@ -170,9 +200,9 @@ static const struct step {
 
 static void again(evutil_socket_t fd, short what, void *arg);
 
-static void retry_later(struct ppnd *ppnd)
+static void again_after(struct ppnd *ppnd, time_t seconds)
 {
-	const struct timeval after = { .tv_sec = RETRY_S };
+	const struct timeval after = { .tv_sec = seconds };
 
 	if (!ppnd->mesh.retry)
 		ppnd->mesh.retry = evtimer_new(ppnd->base, again, ppnd);
@@ -204,7 +234,7 @@ static void failed(struct ppnd *ppnd, const char *what, int err)
 	if (err == -ENODEV || err == -ECONNREFUSED || err == -ENOENT || err == -EPIPE)
 		ppn_wg_close(&mesh->wg);
 	shut_routes(ppnd);
-	retry_later(ppnd);
+	again_after(ppnd, RETRY_S);
 }
 
 static void apply(struct ppnd *ppnd)
@@ -248,6 +278,12 @@ void ppnd_mesh_again(struct ppnd *ppnd)
 		return;
 	apply(ppnd);
 	ppnd->changed(ppnd);
+}
+
+void ppnd_mesh_soon(struct ppnd *ppnd)
+{
+	if (ppnd->mesh.wanted)
+		again_after(ppnd, 0);
 }
 
 void ppnd_mesh_alone(struct ppnd *ppnd)

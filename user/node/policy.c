@@ -89,6 +89,17 @@ static bool has_role(const struct ppn_member *self, const uint8_t role[static 32
 	return !text[0] || (self && ppn_member_has_role(self, text));
 }
 
+/* The seal compares so many prefixes of a port; others stay shut, and the rest of the policy holds. */
+static bool has_room(const struct ppn_open_port *ports, size_t n, const struct ppn_open_port *port)
+{
+	size_t same = 0;
+
+	for (size_t i = 0; i < n; i++)
+		same += ports[i].proto == port->proto && ports[i].port == port->port &&
+			ports[i].kind == port->kind && !ports[i].any;
+	return port->any || same < PPN_PORT_PREFIXES;
+}
+
 static size_t open_ports(const struct ppnd *ppnd, struct ppn_open_port ret_ports[static PORTS_MAX])
 {
 	const struct ppnd_state *state = &ppnd->state;
@@ -110,7 +121,13 @@ static size_t open_ports(const struct ppnd *ppnd, struct ppn_open_port ret_ports
 			.prefix_len = rule->prefix_len,
 			.port = be16toh(rule->port),
 		};
-		memcpy(ret_ports[n++].prefix, rule->prefix, sizeof(rule->prefix));
+		memcpy(ret_ports[n].prefix, rule->prefix, sizeof(rule->prefix));
+		if (has_room(ret_ports, n, &ret_ports[n]))
+			n++;
+		else
+			ppn_log(LOG_ERR,
+				"the roster opens port %u to more than %d prefixes: one stays shut",
+				ret_ports[n].port, PPN_PORT_PREFIXES);
 	}
 	return n;
 }

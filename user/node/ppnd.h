@@ -187,6 +187,9 @@ void ppnd_mesh_alone(struct ppnd *ppnd);
 void ppnd_mesh_join(struct ppnd *ppnd);
 void ppnd_mesh_peers(struct ppnd *ppnd);
 void ppnd_mesh_again(struct ppnd *ppnd); /* after something took a part of it away */
+void ppnd_mesh_soon(
+	struct ppnd *ppnd); /* the same, once for all that this turn of the loop brings */
+bool ppnd_mesh_known(const struct ppnd *ppnd); /* does the roster in force name this node? */
 void ppnd_mesh_off(struct ppnd *ppnd);
 void ppnd_mesh_stop(struct ppnd *ppnd);
 

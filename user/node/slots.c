@@ -157,16 +157,30 @@ static void prune(struct ppnd *ppnd)
 	slots->n_marks = kept;
 }
 
-/* Pairs made under a claim that another has replaced. */
+/* Pairs made under a claim that another has replaced, or with a certificate that is revoked. */
 static void drop_old_seats(struct ppnd *ppnd)
 {
+	const uint8_t *claim = ppnd_state_claim(&ppnd->state);
+	const struct ppn_trust *trust = &ppnd->state.trust.now;
 	struct ppnd_slots *slots = ppnd->slots;
 	size_t kept = 0;
+	int err;
 
-	for (size_t i = 0; i < slots->n_seats; i++)
-		if (memcmp(slots->seat[i].claim, ppnd_state_claim(&ppnd->state), PPN_HASH_LEN) == 0)
-			slots->seat[kept++] = slots->seat[i];
+	for (size_t i = 0; i < slots->n_seats; i++) {
+		const struct seat_row *row = &slots->seat[i];
+
+		if (memcmp(row->claim, claim, PPN_HASH_LEN) == 0 &&
+		    !ppn_trust_revoked(trust, row->serial))
+			slots->seat[kept++] = *row;
+	}
+	if (kept == slots->n_seats)
+		return;
+	ppn_wipe(&slots->seat[kept], (slots->n_seats - kept) * sizeof(slots->seat[0]));
 	slots->n_seats = kept;
+	err = write_seats(ppnd);
+	if (err)
+		ppn_log_errno(LOG_ERR, err, "STATE/%s: keys of seats that are gone stay in it",
+			      SEATS);
 }
 
 static int put_seat(struct ppnd *ppnd, const struct ppn_pair_keys *keys,
@@ -235,8 +249,7 @@ static size_t wanted(struct ppnd *ppnd, struct seat_row ret_rows[static PPN_SEAT
 		const struct seat_row *row = &ppnd->slots->seat[i];
 
 		again |= memcmp(row->serial, bound->claim.serial, sizeof(row->serial)) == 0;
-		if (!ppn_trust_revoked(trust, row->serial))
-			ret_rows[n++] = *row;
+		ret_rows[n++] = *row;
 	}
 	if (!again && bound->may_send && !ppn_trust_revoked(trust, bound->claim.serial)) {
 		struct seat_row *row = &ret_rows[n++];
@@ -439,6 +452,21 @@ int ppnd_slots_reserve(struct ppnd *ppnd, uint32_t i, uint32_t seq)
 	return err;
 }
 
+/* The map may be ahead when STATE was put back to an older copy: the next boot must start above it all the same. */
+static bool catch_up(struct ppnd *ppnd, struct mark *mark, uint32_t reserved)
+{
+	int err;
+
+	if (mark->reserved >= reserved)
+		return true;
+	mark->reserved = reserved;
+	err = write_marks(ppnd);
+	if (err)
+		ppn_log_errno(LOG_ERR, err,
+			      "STATE/%s is behind the kernel: that command slot is shut", SLOTS);
+	return !err;
+}
+
 /* While the pinned maps exist they are the truth: never a lower floor or window than they hold. */
 static void adopt(struct ppnd *ppnd, uint32_t i, const struct seat_row *rows, size_t n)
 {
@@ -447,17 +475,20 @@ static void adopt(struct ppnd *ppnd, uint32_t i, const struct seat_row *rows, si
 
 	if (ppn_datapath_slot_now(ppnd->dp, i, &value) || !value.valid)
 		return;
-	for (size_t r = 0; r < n; r++)
-		if (ppn_equal(value.key, rows[r].command, sizeof(value.key)) &&
-		    find_mark(ppnd->slots, rows[r].command)) {
-			set_row(slot, &rows[r]);
-			slot->open = true;
-			slot->generation = value.generation;
-			slot->reserved = value.reserved;
-			slot->floor = value.floor;
-			memcpy(slot->address, value.address, sizeof(slot->address));
-			recall_results(ppnd, slot);
-		}
+	for (size_t r = 0; r < n; r++) {
+		struct mark *mark = find_mark(ppnd->slots, rows[r].command);
+
+		if (!mark || !ppn_equal(value.key, rows[r].command, sizeof(value.key)) ||
+		    !catch_up(ppnd, mark, value.reserved))
+			continue;
+		set_row(slot, &rows[r]);
+		slot->open = true;
+		slot->generation = value.generation;
+		slot->reserved = value.reserved;
+		slot->floor = value.floor;
+		memcpy(slot->address, value.address, sizeof(slot->address));
+		recall_results(ppnd, slot);
+	}
 	ppn_wipe(&value, sizeof(value));
 	if (!slot->used)
 		close_slot(ppnd, i);

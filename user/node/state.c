@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "host/cleanup.h"
@@ -316,6 +317,29 @@ static int open_disk(struct ppnd_state *state, const struct ppnd_config *config,
 	return 0;
 }
 
+/*
+ * A cloud node keeps no secret on disk. Those of a folder that another posture filled are not ours to
+ * remove: a word changed by mistake must not cost a node its identity.
+ */
+static int check_no_secrets(struct ppnd_state *state)
+{
+	static const char *const names[] = {
+		PPND_IDENTITY_FILE, PPND_IDENTITY_NEW, "enrol", "bound", "bound.new", "seats"
+	};
+	struct stat st;
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (fstatat(state->trust_dir, names[i], &st, AT_SYMLINK_NOFOLLOW) < 0)
+			continue;
+		snprintf(state->why, sizeof(state->why),
+			 "%s is of another posture, and cloud keeps no secret on disk: restore the "
+			 "posture, or empty the folder",
+			 names[i]);
+		return -EEXIST;
+	}
+	return 0;
+}
+
 int ppnd_state_open(struct ppnd_state *ret_state, const struct ppnd_config *config,
 		    const struct ppnd_state_paths *paths)
 {
@@ -335,7 +359,9 @@ int ppnd_state_open(struct ppnd_state *ret_state, const struct ppnd_config *conf
 		snprintf(state->why, sizeof(state->why), "another ppnd runs on this state folder");
 		return -EBUSY;
 	}
-	err = memory ? first_boot(state, config, paths) : open_disk(state, config, paths);
+	err = memory ? check_no_secrets(state) : open_disk(state, config, paths);
+	if (!err && memory)
+		err = first_boot(state, config, paths);
 	if (!err)
 		err = load_trust(state);
 	if (!err && !memory && !state->damaged)
@@ -363,13 +389,9 @@ void ppnd_state_close(struct ppnd_state *state)
 
 int ppnd_state_trust(struct ppnd_state *state, const struct ppn_trust *seen)
 {
-	int grew = ppnd_trust_adopt(&state->trust, seen), err = 0;
+	int grew = ppnd_trust_keep(&state->trust, seen, state->trust_dir);
 
-	if (grew > 0)
-		err = ppnd_trust_save(&state->trust, state->trust_dir);
-	if (grew < 0 || err)
-		ppn_log_errno(LOG_ERR, err ? err : grew, "keeping what the roots signed");
-	return err ? err : grew;
+	return grew < 0 ? ppn_log_errno(LOG_ERR, grew, "keeping what the roots signed") : grew;
 }
 
 const uint8_t *ppnd_state_mesh_fleet(const struct ppnd_state *state)

@@ -9,6 +9,8 @@
 #include "lib/crypto.h"
 #include "node/ppnd.h"
 
+enum { FINGERPRINT_LEN = 51 }; /* symbols of H(identity): all of it but one bit */
+
 static const uint8_t passes[_PPN_REASON_MAX] = {
 #define X(name, verdict, text, help) PPN_VERDICT_##verdict,
 	PPN_REASONS(X)
@@ -347,8 +349,12 @@ static void put_identity(const struct ppnd *ppnd, json_t *object)
 {
 	const struct ppnd_state *state = &ppnd->state;
 	bool is = state->has_identity;
+	char symbols[FINGERPRINT_LEN + 1];
 
 	set(object, "node", is ? json_string(state->identity.label) : json_null());
+	set(object, "fingerprint",
+	    is ? json_string(ppn_symbols(symbols, FINGERPRINT_LEN, state->identity.key)) :
+		 json_null());
 	set(object, "identity", is ? hex_json(state->identity.key, PPN_KEY_LEN) : json_null());
 	set(object, "wireguard_key",
 	    is ? hex_json(state->identity.wg_key, PPN_KEY_LEN) : json_null());

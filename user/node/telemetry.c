@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* One fixed datagram to each seat, under its own key, every PERIOD_S and on every change (PROTOCOL 5). */
+/*
+ * One fixed datagram to each seat, under its own key, every PERIOD_S and, once a roster names this node, on
+ * every change (PROTOCOL 5).
+ */
 #include <arpa/inet.h>
 #include <endian.h>
 #include <errno.h>
@@ -134,7 +137,7 @@ static uint16_t flags(const struct ppnd *ppnd)
 {
 	uint16_t bits = 0;
 
-	if (ppnd->seal.observe)
+	if (ppnd_seal_observes(ppnd))
 		bits |= PPN_TELEMETRY_OBSERVE;
 	if (ppnd->mesh.wg && ppn_wg_backend(ppnd->mesh.wg) == PPN_WG_USERSPACE)
 		bits |= PPN_TELEMETRY_WG_USERSPACE;
@@ -178,7 +181,7 @@ static void fill(struct ppnd *ppnd, struct ppn_telemetry *t)
 	put_counters(ppnd, t);
 }
 
-void ppnd_telemetry_now(struct ppnd *ppnd)
+static void tell_seats(struct ppnd *ppnd)
 {
 	struct ppnd_telemetry *telemetry = ppnd->telemetry;
 	struct sockaddr_in6 to = { .sin6_family = AF_INET6,
@@ -209,11 +212,17 @@ void ppnd_telemetry_now(struct ppnd *ppnd)
 	}
 }
 
+void ppnd_telemetry_now(struct ppnd *ppnd)
+{
+	if (ppnd_mesh_known(ppnd))
+		tell_seats(ppnd);
+}
+
 static void period(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
 	(void)what;
-	ppnd_telemetry_now(arg);
+	tell_seats(arg);
 }
 
 int ppnd_telemetry_start(struct ppnd *ppnd)

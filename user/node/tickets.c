@@ -61,6 +61,19 @@ static enum ppn_check check_credentials(struct ppnd *ppnd, const struct ppn_work
 	return check;
 }
 
+/* The highest chain and list that any handshake has shown; what they revoke loses slot and peer at once. */
+static int keep_trust(struct ppnd *ppnd, const struct ppn_trust *seen)
+{
+	int grew = ppnd_state_trust(&ppnd->state, seen);
+
+	if (grew <= 0 || !ppnd->state.is_bound)
+		return grew < 0 ? grew : 0;
+	ppnd_mesh_peers(ppnd);
+	ppnd_slots_drop(ppnd);
+	ppnd->changed(ppnd);
+	return 0;
+}
+
 static ssize_t write_proof(struct ppnd *ppnd, const struct ppnd_ticket *ticket,
 			   const struct ppn_worker_message *prove, uint8_t *ret_object)
 {
@@ -110,6 +123,7 @@ bool ppnd_ticket_prove(struct ppnd *ppnd, struct ppnd_ticket *ticket,
 						     PPN_PURPOSE_NONE;
 	enum ppn_check check;
 	ssize_t len;
+	int err;
 
 	ticket->state = PPND_TICKET_SPENT;
 	if (!view)
@@ -121,6 +135,10 @@ bool ppnd_ticket_prove(struct ppnd *ppnd, struct ppnd_ticket *ticket,
 	check = check_credentials(ppnd, prove, view);
 	if (check != PPN_CHECK_OK)
 		return refuse(ret_why, "%s: %s", purposes[purpose].text, ppn_check_text(check));
+	err = keep_trust(ppnd, &view->trust);
+	if (err)
+		return refuse(ret_why, "%s: what its roots signed is not kept on disk: %s",
+			      purposes[purpose].text, strerror(-err));
 	if (ppn_dh(answer.prove_answer.se, ppnd->state.identity.noise_secret, prove->prove.re))
 		return refuse(ret_why, "a Noise key of small order");
 	len = write_proof(ppnd, ticket, prove, object);
@@ -358,13 +376,13 @@ static bool commit_roster(struct commit *commit)
 	uint64_t epoch = roster.version.epoch;
 	int err;
 
-	if (check == PPN_CHECK_OLD)
+	if (check == PPN_CHECK_SEQUENCE)
 		return answer_text(commit, PPN_ANSWER_ALREADY,
 				   "this roster or a greater one is in force");
 	if (check != PPN_CHECK_OK)
 		return answer_check(commit, check);
-	err = ppnd_state_trust(&ppnd->state, &commit->view.trust);
-	if (err >= 0)
+	err = keep_trust(ppnd, &commit->view.trust);
+	if (!err)
 		err = ppnd->happen(ppnd, PPN_EVENT_ROSTER, &detail);
 	ppn_roster_free(&roster);
 	if (err)

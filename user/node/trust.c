@@ -105,8 +105,10 @@ int ppnd_trust_adopt(struct ppnd_trust *trust, const struct ppn_trust *seen)
 {
 	bool floor = seen->floor > trust->now.floor;
 	_cleanup_free_ uint8_t *bytes = NULL;
-	struct ppnd_trust next;
+	struct ppnd_trust next = { 0 };
 
+	if (seen->n_chain < trust->now.n_chain)
+		return 0;
 	if (!grew(&trust->now, seen)) {
 		ppn_trust_raise(&trust->now, seen->floor);
 		return floor;
@@ -122,6 +124,17 @@ int ppnd_trust_adopt(struct ppnd_trust *trust, const struct ppn_trust *seen)
 	ppnd_trust_free(trust);
 	*trust = next;
 	return 1;
+}
+
+int ppnd_trust_keep(struct ppnd_trust *trust, const struct ppn_trust *seen, int dir)
+{
+	int grew = ppnd_trust_adopt(trust, seen), err = 0;
+
+	if (grew > 0 || (grew == 0 && trust->behind)) {
+		err = ppnd_trust_save(trust, dir);
+		trust->behind = err;
+	}
+	return err ? err : grew;
 }
 
 int ppnd_trust_save(const struct ppnd_trust *trust, int dir)
@@ -155,7 +168,7 @@ int ppnd_trust_load(struct ppnd_trust *trust, int dir, char ret_why[static 160])
 {
 	_cleanup_free_ uint8_t *file = NULL, *bytes = NULL;
 	struct trust_file head;
-	struct ppnd_trust next;
+	struct ppnd_trust next = { 0 };
 	enum ppn_check check;
 	size_t len, rest;
 	int err = ppn_file_read(dir, PPND_TRUST_FILE, TRUST_FILE_MAX, 1, &file, &len);
