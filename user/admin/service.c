@@ -5,7 +5,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -239,8 +238,6 @@ int ppn_verb_run(const struct ppn_admin_options *options, int argc, char **argv)
 	if (ppn_options("run", argc, argv, NULL, 0, NULL, 0) < 0)
 		return PPN_EXIT_USAGE;
 	ppn_log_init("ppn-admin", LOG_INFO);
-	(void)prctl(PR_SET_DUMPABLE,
-		    0); /* no core file, no ptrace: keys are in here once unlocked */
 	if (ppn_admin_config_read(&service.config, options->config, why) < 0) {
 		ppn_log(LOG_ERR, "%s", why);
 		return PPN_EXIT_FAILURE;

@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -190,10 +191,19 @@ static int set_claim_port(void *arg, const char *key, const char *value, char re
 static int set_worker_user(void *arg, const char *key, const char *value, char ret_why[static 160])
 {
 	struct ppnd_config *config = arg;
+	const struct passwd *user;
 
 	(void)key;
 	if (!*value || strlen(value) >= sizeof(config->worker_user)) {
 		snprintf(ret_why, 160, "the name of a user");
+		return -EINVAL;
+	}
+	user = getpwnam(value);
+	if (!user || user->pw_uid == 0) {
+		snprintf(ret_why, 160,
+			 user ? "%.100s is root: a user that owns nothing" :
+				"no user %.100s on this machine",
+			 value);
 		return -EINVAL;
 	}
 	snprintf(config->worker_user, sizeof(config->worker_user), "%s", value);
