@@ -60,6 +60,8 @@ static void print_state(const json_t *status)
 	printf("node       %-16s %s\n", cli_text(status, "node"), cli_text(status, "address"));
 	if (*cli_text(status, "fingerprint"))
 		printf("           fingerprint      %s\n", cli_text(status, "fingerprint"));
+	if (*cli_text(status, "fleet")) /* as much of it as ppn-admin names */
+		printf("fleet      %.16s\n", cli_text(status, "fleet"));
 	printf("posture    %s\n", cli_text(status, "posture"));
 }
 
