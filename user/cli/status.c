@@ -77,6 +77,8 @@ static void print_seal(const json_t *seal)
 	       grouped(cli_number(seal, "dropped"), dropped),
 	       observe ? "would be dropped" : "dropped",
 	       grouped(cli_number(seal, "passed"), passed));
+	if (*cli_text(seal, "not_in_force"))
+		printf("           NOT YET IN FORCE %s\n", cli_text(seal, "not_in_force"));
 	json_array_foreach(list, i, interface) {
 		const char *why = cli_text(interface, "why"), *hold = cli_text(interface, "hold");
 

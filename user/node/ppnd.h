@@ -54,6 +54,9 @@ struct ppnd_seal {
 	bool forced; /* observe because configuration or command line say so */
 	bool seat; /* a seat runs here */
 	struct event *seat_timer;
+	char why[PPN_WHY_LEN]; /* the policy wanted is not in force: why; the former one is, until a retry works */
+	unsigned int retry_s;
+	struct event *retry;
 	size_t n;
 	struct ppnd_interface interface[PPND_INTERFACES_MAX];
 };
@@ -131,6 +134,7 @@ int ppnd_seal_column(struct ppnd *ppnd,
 int ppnd_seal_observe(struct ppnd *ppnd, bool observe,
 		      uint32_t uid); /* ledger entry, then policy */
 int ppnd_seal_seat(struct ppnd *ppnd, bool on, unsigned int for_s);
+int ppnd_seal_off_record(struct ppnd *ppnd, uint32_t uid); /* ledger entry, before: */
 int ppnd_seal_off(struct ppnd *ppnd, char ret_why[static PPN_WHY_LEN]);
 void ppnd_seal_stop(struct ppnd *ppnd);
 /* By configuration, by the operator, or by the roster's policy. */

@@ -324,8 +324,8 @@ static void recall_results(const struct ppnd *ppnd, struct ppnd_slot *slot)
 {
 	size_t n = 0;
 
-	for (size_t i = 0; i < PPND_RECENT_MAX && n < PPND_SLOT_RESULTS; i++) {
-		const struct ppn_entry_command *entry = &ppnd->state.recent[i];
+	for (size_t i = 0; i < PPN_LEDGER_RECENT && n < PPND_SLOT_RESULTS; i++) {
+		const struct ppn_entry_command *entry = &ppnd->state.fold.recent[i];
 
 		if (entry->seq && memcmp(entry->serial, slot->serial, sizeof(slot->serial)) == 0)
 			slot->results[n++] = (struct ppn_result){

@@ -138,6 +138,7 @@ static json_t *seal_json(struct ppnd *ppnd)
 	json_t *frame = counts_json(ppnd, PPN_COUNT_FRAME, &ignored, &ignored);
 
 	set(seal, "mode", json_string(ppnd_seal_observes(ppnd) ? "observe" : "enforce"));
+	set(seal, "not_in_force", text_or_null(ppnd->seal.why));
 	set(seal, "interfaces", interfaces_json(ppnd));
 	set(seal, "rescue", rescue_json(ppnd));
 	set(seal, "seat", json_boolean(ppnd->seal.seat));
