@@ -6,30 +6,22 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "host/clock.h"
 #include "host/log.h"
 #include "lib/crypto.h"
 
 #define LOCAL_FOR_S 300
 
-static uint64_t clock_ms(clockid_t id)
-{
-	struct timespec ts;
-
-	clock_gettime(id, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
-
 uint64_t ppn_now_ms(void)
 {
-	return clock_ms(CLOCK_REALTIME);
+	return ppn_clock_ms(CLOCK_REALTIME);
 }
 
 uint64_t ppn_boottime_ms(void)
 {
-	return clock_ms(CLOCK_BOOTTIME);
+	return ppn_clock_ms(CLOCK_BOOTTIME);
 }
 
 /* ---- ppnd on this machine ---- */
