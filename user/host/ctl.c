@@ -48,7 +48,6 @@ struct ppn_ctl_server {
 	void *arg;
 	LIST_HEAD(, ppn_ctl_call) calls;
 	unsigned int n_calls;
-	uint64_t refused;
 	int fd;
 	struct sockaddr_un addr;
 };
@@ -255,7 +254,6 @@ static void take_request(struct ppn_ctl_call *call, const char *packet, size_t l
 
 	call->asked = true;
 	if (ppn_ctl_parse(packet, len, &call->request, &verb, why)) {
-		server->refused++;
 		ppn_ctl_error(call, PPN_EXIT_USAGE, "%s", why);
 		return;
 	}
@@ -330,7 +328,6 @@ static void on_acceptable(evutil_socket_t fd, short what, void *arg)
 	if (client < 0 || getsockopt(client, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
 		return;
 	if (server->n_calls >= CALLS_MAX || !call_new(server, client, peer.uid)) {
-		server->refused++;
 		refuse_busy(client);
 		return;
 	}
@@ -416,11 +413,6 @@ int ppn_ctl_listen(struct ppn_ctl_server **ret_server, struct event_base *base, 
 	server->fd = TAKE_FD(fd);
 	*ret_server = TAKE_PTR(server);
 	return 0;
-}
-
-uint64_t ppn_ctl_refused(const struct ppn_ctl_server *server)
-{
-	return server->refused;
 }
 
 void ppn_ctl_close(struct ppn_ctl_server **server)

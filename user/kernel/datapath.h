@@ -66,12 +66,9 @@ int ppn_datapath_underlay(struct ppn_datapath *dp, uint32_t ifindex, enum ppn_un
 /* The same, and 802.1X: EAPOL passes. Whether it is a bond's member (LACP passes) is found out here. */
 int ppn_datapath_iface(struct ppn_datapath *dp, uint32_t ifindex, enum ppn_underlay underlay,
 		       bool dot1x);
-/* Raise the floor of {serial, type}. -ENOSPC: 128 serials are known; the caller drops the oldest. */
+/* Raise the floor of {serial, type}. -ENOSPC: 128 of them are known. */
 int ppn_datapath_floor(struct ppn_datapath *dp, const uint8_t serial[static PPN_SERIAL_LEN],
 		       enum ppn_packet_type type, uint64_t time_ms);
-/* Forget it (no such floor: 0). */
-int ppn_datapath_floor_drop(struct ppn_datapath *dp, const uint8_t serial[static PPN_SERIAL_LEN],
-			    enum ppn_packet_type type);
 
 enum ppn_counter_set { PPN_COUNT_SEAL, PPN_COUNT_EGRESS, PPN_COUNT_FRAME, _PPN_COUNT_MAX };
 /* Sums over CPUs, one row a reason. */

@@ -225,15 +225,6 @@ int ppn_datapath_floor(struct ppn_datapath *dp, const uint8_t serial[static PPN_
 	return err == -E2BIG ? -ENOSPC : err;
 }
 
-int ppn_datapath_floor_drop(struct ppn_datapath *dp, const uint8_t serial[static PPN_SERIAL_LEN],
-			    enum ppn_packet_type type)
-{
-	const struct ppn_floor_key key = floor_key(serial, type);
-	int err = bpf_map_delete_elem(dp->map[DP_FLOORS], &key);
-
-	return err == -ENOENT ? 0 : err;
-}
-
 int ppn_datapath_counters(struct ppn_datapath *dp, enum ppn_counter_set set,
 			  struct ppn_count ret_counts[static _PPN_REASON_MAX])
 {

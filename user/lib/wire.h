@@ -169,6 +169,8 @@ struct ppn_cert {
 /* Form: not_after not before not_before, range inside 1..PPN_NUMBER_MAX (a certificate without numbers
  * has first and count 0), name. */
 enum ppn_check ppn_cert_read(const struct ppn_object_view *view, struct ppn_cert *ret_cert);
+/* A name of certificates and rosters: 1..PPN_NAME_MAX of printable ASCII without space. */
+bool ppn_name_form(const char *name, size_t len);
 /* Body only: ppn_object_finish() signs it. -EINVAL: what ppn_cert_read() would call malformed. */
 ssize_t ppn_cert_write(uint8_t *ret_body, size_t max, const struct ppn_cert *cert);
 

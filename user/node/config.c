@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "host/ini.h"
+#include "lib/wire.h"
 
 #define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
 
@@ -99,23 +100,18 @@ static char *next_item(char **at)
 
 static int take_prefix(struct ppn_open_port *ret_row, const char *text, char ret_why[static 160])
 {
-	static const uint8_t mapped[12] = { [10] = 0xff, 0xff };
 	char address[INET6_ADDRSTRLEN];
 	const char *slash = strchr(text, '/');
 	size_t len = slash ? (size_t)(slash - text) : strlen(text);
-	uint32_t bits = 128, base = 0;
+	uint32_t bits = 128, base = memchr(text, ':', len) ? 0 : 96;
 	uint8_t addr[16];
 
 	snprintf(ret_why, 160, "%.60s is no prefix, such as 192.0.2.0/24 or 2001:db8::/32", text);
 	if (len >= sizeof(address))
 		return -EINVAL;
 	snprintf(address, sizeof(address), "%.*s", (int)len, text);
-	if (inet_pton(AF_INET, address, addr + 12) == 1) {
-		memcpy(addr, mapped, sizeof(mapped));
-		base = 96;
-	} else if (inet_pton(AF_INET6, address, addr) != 1) {
+	if (ppn_address_read(addr, address))
 		return -EINVAL;
-	}
 	if (slash && take_number(&bits, slash + 1, 0, 128 - base, ret_why))
 		return -EINVAL;
 	if (slash)

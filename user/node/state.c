@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "host/cleanup.h"
+#include "host/clock.h"
 #include "host/file.h"
 #include "host/log.h"
 #include "lib/crypto.h"
@@ -22,10 +23,7 @@
 
 uint64_t ppnd_now_ms(void)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+	return ppn_clock_ms(CLOCK_REALTIME);
 }
 
 void ppnd_state_damage(struct ppnd_state *state, const char *format, ...)

@@ -56,12 +56,9 @@ static json_t *hex_json(const void *data, size_t len)
 /* IPv4-mapped ones as IPv4. */
 static json_t *address_json(const uint8_t addr[static 16])
 {
-	static const uint8_t mapped[12] = { [10] = 0xff, 0xff };
-	bool v4 = memcmp(addr, mapped, sizeof(mapped)) == 0;
-	char text[INET6_ADDRSTRLEN] = "";
+	char text[PPN_ADDRESS_TEXT];
 
-	inet_ntop(v4 ? AF_INET : AF_INET6, addr + (v4 ? 12 : 0), text, sizeof(text));
-	return json_string(text);
+	return json_string(ppn_address_text(text, addr));
 }
 
 static json_t *time_json(uint64_t ms)
