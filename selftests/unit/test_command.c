@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <fcntl.h>
 
 #include "node/command.c"
 #include "node/slots.c"
@@ -145,9 +146,7 @@ static int setup(void **state)
 	node.state.bound.may_send = true;
 	memset(node.state.bound.keys.command, 0x4b, PPN_SIP_KEY_LEN);
 	assert_int_equal(ppnd_slots_start(&node), 0);
-	assert_int_equal(ppnd_slots_prepare(&node, &node.state.bound.keys, false,
-					    f.seat_cert.serial, f.seat_cert.sign_key),
-			 0);
+	assert_int_equal(ppnd_slots_prepare(&node, &node.state.bound.keys, NULL), 0);
 	ppnd_slots_open(&node);
 	assert_true(node.slot[0].open);
 	assert_int_equal(map[0].reserved, PPN_SEQ_BLOCK);
@@ -181,6 +180,49 @@ static void restart(bool reboot)
 	assert_int_equal(ppnd_slots_start(&node), 0);
 	ppnd_slots_open(&node);
 	assert_true(node.slot[0].open);
+}
+
+/* ---- a seat that connects ---- */
+
+static size_t seats_on_disk(void)
+{
+	struct seat_row rows[SEATS_MAX];
+	ssize_t len = scratch_get(node.state.dir, SEATS, rows, sizeof(rows));
+
+	return len < 0 ? 0 : (size_t)len / sizeof(rows[0]);
+}
+
+/* Seats of serials 1, 2, ... until there is no room; what the disk did not take is not in force. */
+static void seats_to_the_brim(void **state)
+{
+	const int dir = node.state.dir, full = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct ppn_pair_keys keys = { 0 };
+	uint8_t serial[PPN_SERIAL_LEN], *last = &serial[PPN_SERIAL_LEN - 1];
+
+	(void)state;
+	memcpy(serial, f.seat_cert.serial, sizeof(serial));
+	for (uint8_t i = 1; i <= SEATS_MAX; i++) {
+		*last = keys.command[0] = i;
+		assert_int_equal(ppnd_slots_prepare(&node, &keys, serial), 0);
+		node.state.dir = full;
+		assert_true(ppnd_slots_seat(&node, &keys, serial, f.seat_cert.sign_key) < 0);
+		node.state.dir = dir;
+		assert_int_equal(node.slots->n_seats, i - 1);
+		assert_int_equal(ppnd_slots_seat(&node, &keys, serial, f.seat_cert.sign_key), 0);
+		assert_int_equal(seats_on_disk(), i);
+	}
+	*last = SEATS_MAX + 1;
+	assert_int_equal(ppnd_slots_prepare(&node, &keys, serial), -ENOSPC);
+	*last = SEATS_MAX; /* the same one again takes its own place */
+	keys.command[1] = 1;
+	assert_int_equal(ppnd_slots_prepare(&node, &keys, serial), 0);
+	node.state.dir = full;
+	assert_true(ppnd_slots_seat(&node, &keys, serial, f.seat_cert.sign_key) < 0);
+	node.state.dir = dir;
+	assert_int_equal(node.slots->seat[SEATS_MAX - 1].command[1], 0);
+	assert_int_equal(ppnd_slots_seat(&node, &keys, serial, f.seat_cert.sign_key), 0);
+	assert_int_equal(seats_on_disk(), SEATS_MAX);
+	close(full);
 }
 
 /* ---- above the reserved end ---- */
@@ -393,6 +435,7 @@ static void acted_of_a_slot_that_went_is_logged(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(seats_to_the_brim),
 		TEST(above_is_reserved_then_run_again),
 		TEST(above_that_cannot_be_reserved_is_not_run),
 		TEST(above_that_the_kernel_refuses_is_over),

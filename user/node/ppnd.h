@@ -162,10 +162,15 @@ void ppnd_mesh_stop(struct ppnd *ppnd);
 /* slots.c: command slots in map and file. */
 int ppnd_slots_start(
 	struct ppnd *ppnd); /* before ppn0's program: the map's truth, or fill a fresh map */
-/* A pair's keys and their first block on disk, before the claim or seat body is committed. */
-int ppnd_slots_prepare(struct ppnd *ppnd, const struct ppn_pair_keys *keys, bool seat,
-		       const uint8_t serial[static PPN_SERIAL_LEN],
-		       const uint8_t seat_key[static PPN_KEY_LEN]);
+/*
+ * A pair's first block of numbers on disk, before its claim or seat body is committed. serial: of the seat that
+ * connects, which must find room; NULL: the pair of a claim. -ENOSPC: no room.
+ */
+int ppnd_slots_prepare(struct ppnd *ppnd, const struct ppn_pair_keys *keys, const uint8_t *serial);
+/* The keys of a seat whose entry is in the ledger, on disk. Fails: the former pair stays in force. */
+int ppnd_slots_seat(struct ppnd *ppnd, const struct ppn_pair_keys *keys,
+		    const uint8_t serial[static PPN_SERIAL_LEN],
+		    const uint8_t seat_key[static PPN_KEY_LEN]);
 void ppnd_slots_drop(struct ppnd *ppnd); /* closes those of pairs no longer in force: revoked */
 void ppnd_slots_open(struct ppnd *ppnd); /* of every pair in force; closes the others */
 void ppnd_slots_close(struct ppnd *ppnd);
