@@ -111,10 +111,13 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
 {
 	const struct timeval patience = { .tv_sec = PATIENCE_S };
 	struct ppn_ctl_call *call = arg;
-	int done;
+	size_t before = call->queued;
+	int done = flush_parts(call);
 
 	(void)fd;
-	done = what & EV_TIMEOUT ? -ETIMEDOUT : flush_parts(call);
+	/* When it was us who had no time, the socket has room by now: libevent tells of the time only. */
+	if (done == 0 && what & EV_TIMEOUT && call->queued == before)
+		done = -ETIMEDOUT;
 	if (done < 0)
 		call_gone(call);
 	else if (done == 0)
@@ -266,14 +269,14 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 	_cleanup_free_ char *packet = NULL;
 	ssize_t n;
 
-	if (what & EV_TIMEOUT) {
-		call_gone(call);
-		return;
-	}
 	packet = malloc(PPN_CTL_MAX);
 	n = packet ? recv(fd, packet, PPN_CTL_MAX, MSG_DONTWAIT | MSG_TRUNC) : 0;
+	/* The time counts only when nothing has come: it may have been us who had none. */
 	if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
-		event_add(call->readable, NULL);
+		if (what & EV_TIMEOUT)
+			call_gone(call);
+		else
+			event_add(call->readable, NULL);
 		return;
 	}
 	/* The end, an error, or a second request, which breaks the rule of one a connection. */
