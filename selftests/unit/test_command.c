@@ -201,8 +201,8 @@ static void seats_to_the_brim(void **state)
 
 	(void)state;
 	memcpy(serial, f.seat_cert.serial, sizeof(serial));
-	for (uint8_t i = 1; i <= SEATS_MAX; i++) {
-		*last = keys.command[0] = i;
+	for (size_t i = 1; i <= SEATS_MAX; i++) {
+		*last = keys.command[0] = (uint8_t)i;
 		assert_int_equal(ppnd_slots_prepare(&node, &keys, serial), 0);
 		node.state.dir = full;
 		assert_true(ppnd_slots_seat(&node, &keys, serial, f.seat_cert.sign_key) < 0);
