@@ -37,7 +37,10 @@ run_suite() {
 
 main() {
 	local suite
+	# The whole tier takes an emulated machine more than an hour.
+	local limit=5400
 	if [ "${1:-}" = --tier ]; then
+		limit=1200
 		export PPN_ONLY_TIER=vm
 		shift
 		if ! grep -rlq '^# tier: vm' selftests/net; then
@@ -45,6 +48,7 @@ main() {
 			return 0
 		fi
 	fi
+	export PPN_VM_TIMEOUT=${PPN_VM_TIMEOUT:-$limit}
 	[ $# -gt 0 ] || set -- bookworm trixie sid
 	for suite; do
 		run_suite "$suite"

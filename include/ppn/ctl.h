@@ -52,6 +52,8 @@ enum ppn_hold {
 enum ppn_seal_mode {
 	PPN_SEAL_ENFORCE = 0,
 	PPN_SEAL_OBSERVE = 1,
+	PPN_SEAL_OFF =
+		2, /* of a ledger entry: taken off by `unseal`; the next start has the mode before */
 };
 
 /* Verbs of ppnd: X(ENUM, "verb", uid 0 only). Arguments and results stand in user/node/README.md. */

@@ -220,5 +220,8 @@ check "a killed worker is replaced" wait_for 5 another
 is "which is counted" "$(ppn status --json | jq -r .claim.restarts)" 1
 is "the state is untouched" "$(state)" holding
 check "the worker is not root" test "$(stat -c %u "/proc/$(ppn status --json | jq -r .claim.worker_pid)")" -ne 0
+check "nor leaves a core, nor does ppnd" bash -c 'for p; do grep -qE "^Max core file size +0 +0 " "/proc/$p/limits" || exit 1; done' \
+	- "$(ppn status --json | jq -r .claim.worker_pid)" "$(node_pid box ppnd)"
+is "its memory is root's" "$(stat -c %u "/proc/$(ppn status --json | jq -r .claim.worker_pid)/mem")" 0
 check "and the node can be claimed" admin claim 192.0.2.2
 node_stop box ppnd

@@ -186,6 +186,37 @@ is "(the one status shows, too)" "$(printf 'fd%s' "${prefix:0:10}")" "$(/usr/bin
 is "both sides are unchanged" "$(held other)" "$before"
 node_stop other ppnd
 
+# ---- a host of several addresses ----------------------------------------------------------------
+
+# Two of them before any other in the resolver's order (RFC 6724): IPv6, that nothing listens at.
+node_exec desk ip addr add 2001:db8::5/64 dev eth0 nodad
+node_exec bare ip addr add 2001:db8::20/64 dev eth0 nodad
+node_exec bare ip addr add 2001:db8::21/64 dev eth0 nodad
+node_exec bare nft add rule inet t i ip6 daddr 2001:db8::21 drop
+cat >"$DESK/hosts" <<EOF
+127.0.0.1 localhost
+2001:db8::20 mixed.example dead.example found.example
+2001:db8::21 mixed.example dead.example found.example
+${HOST[other]} mixed.example
+10.0.0.21 mixed.example dead.example
+${HOST[second]} found.example
+EOF
+node_exec desk mount --bind "$DESK/hosts" /etc/hosts
+start other
+wait_for 15 waiting other
+before=$(held other)
+check "no address of a host is a node: not claimed" exits 1 admin claim dead.example
+check "(what answered is said, then the silent ones)" says 'at 2001:db8::20: ' 'nothing listens' \
+	'2001:db8::21 silent' '10.0.0.21 silent'
+check "one of them is of another fleet: that is said first" exits 1 admin claim mixed.example
+check "(the others after it)" says "at ${HOST[other]}: " 'another fleet' "this authority is fleet $prefix" \
+	'2001:db8::20 refused' '2001:db8::21 silent' '10.0.0.21 silent'
+theirs=$(ppn other status | sed -n 's/^fleet *//p')
+is "its own status shows the other fleet" "$theirs" "$(status other .fleet | cut -c1-16)"
+check "(which is not this one)" test -n "$theirs" -a "$theirs" != "$prefix"
+is "both sides are unchanged" "$(held other)" "$before"
+node_stop other ppnd
+
 # ---- without an invite --------------------------------------------------------------------------
 
 mkdir -p "$(node_dir plain)/etc"
@@ -341,7 +372,13 @@ check "bound" ppn invited wait bound --timeout 10
 before=$(held second)
 check "the invite is used up: refused" exits 1 admin claim "${HOST[second]}"
 check "(said so)" says 'its invite is used up'
+check "of a host's addresses the one that answers is found" exits 1 admin claim found.example
+check "(and named)" says "refused at ${HOST[second]}: " 'its invite is used up'
 is "both sides are unchanged" "$(held second)" "$before"
+check "and claimed, by its fingerprint" exits 0 admin claim found.example --fingerprint "$(status second .fingerprint)"
+check "(at that address)" says "claimed at ${HOST[second]}"
+check "which is its endpoint" test "$(admin roster show --json | jq -r --arg node "$(status second .node)" \
+	'.rows[] | select(.node == $node) | .endpoints[0]')" = "${HOST[second]}:51820"
 
 # ---- the end of an invite -----------------------------------------------------------------------
 

@@ -213,6 +213,7 @@ wait_for 5 ended box ppnd
 node_stop box ppnd
 is "ends ppnd" "$STATUS" 0
 check_fails "nothing is sealed any more" sealed
+check "the ledger has who took it off" grep -q "seal off by uid 0$" <(ppn ledger show)
 check_fails "ppn0 is gone" node_exec box ip link show ppn0
 check "and a stranger's ping is answered" node_exec stranger ping -c1 -W2 192.0.2.2
 start

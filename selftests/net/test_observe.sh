@@ -113,6 +113,35 @@ node_exec desk ip addr add 192.0.2.7/24 dev eth0
 check_fails "to no other source" node_exec desk nc -z -w1 -s 192.0.2.7 192.0.2.2 22
 node_stop box ppnd
 
+# A policy that the kernel does not take is said, shown, and tried again. The table is full of rows of the
+# generation in force, which ppnd leaves alone; those of the one before make room for fewer than are asked for.
+printf 'tcp/23 = 192.0.2.1/32\ntcp/24 = 192.0.2.1/32\n' >>"$DIR/etc/ppnd.conf"
+pins=$(node_exec box find /sys/fs/bpf/ppn -name open_ports -printf '%h')
+rows() { # update | delete
+	node_exec box bpftool -j map dump pinned "$pins/policy" | python3 -c '
+import json, sys
+policy = json.load(sys.stdin)[0]["value"]
+generation = " ".join(policy[4:8])
+for port in range(1, 1025):
+    row = f"{generation} {port >> 8} {port & 255} 17 0"
+    value = "value " + " ".join(["0"] * int(sys.argv[3])) if sys.argv[1] == "update" else ""
+    print(f"map {sys.argv[1]} pinned {sys.argv[2]} key {row} {value}")
+' "$1" "$pins/open_ports" "$(node_exec box bpftool -j map show pinned "$pins/open_ports" | jq .bytes_value)" >"$WORLD/batch"
+	node_exec box bpftool batch file "$WORLD/batch" >/dev/null 2>&1 || : # it stops at the first error
+}
+rows update
+start
+check "no room for the policy: the node goes on" ppn wait holding --timeout 10
+check "status says what is not in force" \
+	bash -c "[[ '$(ppn status --json | jq -r .seal.not_in_force)' == 'policy of state holding: '* ]]"
+check "for people too" grep -q 'NOT YET IN FORCE policy' <(ppn status)
+is "exit code 5" "$(ppn status >/dev/null; echo $?)" 5
+rows delete
+in_force() { [ "$(ppn status --json | jq -r .seal.not_in_force)" = null ]; }
+check "with room again it is in force" wait_for 10 in_force
+check "and open to the rescue's source" wait_for 5 node_exec desk nc -z -w1 192.0.2.2 22
+node_stop box ppnd
+
 # ---- configuration ----------------------------------------------------------------------------
 
 refused() { # NAME TEXT WORDS
@@ -130,6 +159,8 @@ refused "an unknown section" '[nodes]\n' 'bad.conf:1: unknown section nodes'
 refused "a bad posture" '[node]\n\nposture = moon\n' 'bad.conf:3: posture: one of onprem, leased, cloud'
 refused "a port out of range" '[node]\nclaim_port = 70000\n' 'bad.conf:2: claim_port: a number from 1 to 65535'
 refused "a port that is no number" '[node]\nwireguard_port = 1x\n' 'bad.conf:2: wireguard_port'
+refused "a worker that is root" '[node]\nworker_user = root\n' 'bad.conf:2: worker_user: root is root'
+refused "a worker that nobody knows" '[node]\nworker_user = who\n' 'bad.conf:2: worker_user: no user who'
 refused "stealth" '[node]\nstealth = yes\n' 'only `no` in this version'
 refused "a rescue without protocol" '[rescue]\n22 = 10.0.0.0/8\n' 'bad.conf:2: 22: the key is tcp/PORT or udp/PORT'
 refused "a prefix with host bits" '[rescue]\ntcp/22 = 10.0.0.1/8\n' 'has bits set behind its length'

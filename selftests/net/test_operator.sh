@@ -109,6 +109,13 @@ check "(in words)" says 'identity is of another posture'
 sed -i '/^posture/d' "$(node_dir two)/etc/ppnd.conf"
 node_start two ppnd ppnd "${TWO[@]}"
 check "with its own posture it is what it was" node_exec two ppn wait bound --timeout 10
+node_stop two ppnd
+sed -i 's/^\[node\]/&\nposture = leased/' "$(node_dir two)/etc/ppnd.conf"
+node_start two ppnd ppnd "${TWO[@]}"
+check "another posture that keeps its secrets on disk is taken" node_exec two ppn wait bound --timeout 10
+check "(and said in the log)" grep -q 'the posture was onprem at first boot and is leased now' "$(node_log two ppnd)"
+is "(its status shows the configuration's)" "$(node_exec two ppn status --json | jq -r .posture)" leased
+is "(once)" "$(grep -c 'the posture was' "$(node_log two ppnd)")" 1
 
 # ---- somebody -----------------------------------------------------------------------------------
 

@@ -190,6 +190,23 @@ static void telemetry(void)
 	seed("telemetry", "good", MEND_SIGNATURES, BYTES(in));
 }
 
+/* The first byte, which elsewhere says what to mend, is the text's own here. */
+static void armors(const struct fleet *f)
+{
+	char text[PPN_ARMOR_MAX + 1];
+	ssize_t len = ppn_armor_write(text, sizeof(text), PPN_ARMOR_INVITE,
+				      (struct ppn_bytes){ f->chain, f->chain_len });
+	struct ppn_bytes rest = ok((const uint8_t *)text, len);
+
+	seed("armor", "invite", rest.data[0], (struct ppn_bytes){ rest.data + 1, rest.len - 1 });
+	text[len - 1] = '=';
+	seed("armor", "no-end", rest.data[0], (struct ppn_bytes){ rest.data + 1, rest.len - 1 });
+	len = ppn_armor_write(text, sizeof(text), PPN_ARMOR_AUTHORITY,
+			      (struct ppn_bytes){ f->chain, 7 });
+	seed("armor", "authority", rest.data[0],
+	     (struct ppn_bytes){ rest.data + 1, (size_t)len - 1 });
+}
+
 int main(int argc, char **argv)
 {
 	struct fleet f;
@@ -208,5 +225,6 @@ int main(int argc, char **argv)
 	claims(&f);
 	credentials(&f);
 	telemetry();
+	armors(&f);
 	return 0;
 }

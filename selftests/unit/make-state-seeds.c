@@ -65,7 +65,7 @@ static void ledgers(void)
 	append(&book, PPN_ENTRY_ROSTER, &roster, sizeof(roster));
 	append(&book, PPN_ENTRY_ISOLATED, &command, sizeof(command));
 	append(&book, PPN_ENTRY_SEAL, &seal, sizeof(seal));
-	append(&book, PPN_ENTRY_SEAT, NULL, 0);
+	append(&book, PPN_ENTRY_SEAT, command.serial, sizeof(command.serial));
 	append(&book, PPN_ENTRY_RELEASED, &command, sizeof(command));
 	append(&book, PPN_ENTRY_COMMAND, &command, sizeof(command));
 	append(&book, PPN_ENTRY_DISCHARGED, NULL, 0);

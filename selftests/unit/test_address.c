@@ -2,6 +2,7 @@
 #include "unit/hostile.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include "unit/fleet.h"
 
 static const uint8_t fleet[PPN_HASH_LEN] = { 0x5c, 0x91, 0xa2, 0x77, 0xe0, 0xff, 0xff };
@@ -62,12 +63,57 @@ static void network_of_one(void **state)
 	assert_memory_equal(addr + 6, own_fleet, 8);
 }
 
+static void both_families(void **state)
+{
+	static const struct {
+		const char *text, *back; /* NULL: none */
+		bool v4;
+	} rows[] = {
+		{ "192.0.2.1", "192.0.2.1", true },
+		{ "::ffff:192.0.2.1", "192.0.2.1", true },
+		{ "0.0.0.0", "0.0.0.0", true },
+		{ "2001:db8::1", "2001:db8::1", false },
+		{ "2001:db8:0:0:0:0:0:1", "2001:db8::1", false },
+		{ "::", "::", false },
+		{ "::192.0.2.1", "::192.0.2.1", false },
+		{ "ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255",
+		  "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", false },
+		{ "", NULL, false },
+		{ "192.0.2", NULL, false },
+		{ "192.0.2.1/24", NULL, false },
+		{ "[2001:db8::1]", NULL, false },
+		{ "fe80::1%lo", NULL, false },
+		{ "host", NULL, false },
+	};
+	char text[PPN_ADDRESS_TEXT];
+	uint8_t addr[16], kept[16];
+
+	(void)state;
+	memset(kept, 0xee, sizeof(kept));
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		memset(addr, 0xee, sizeof(addr));
+		if (!rows[i].back) {
+			assert_int_equal(ppn_address_read(addr, rows[i].text), -EINVAL);
+			assert_memory_equal(addr, kept, sizeof(addr));
+			continue;
+		}
+		assert_int_equal(ppn_address_read(addr, rows[i].text), 0);
+		assert_int_equal(ppn_address_is_v4(addr), rows[i].v4);
+		assert_string_equal(ppn_address_text(text, addr), rows[i].back);
+	}
+	/* in its own place, as a netlink attribute or a socket address is */
+	memcpy(addr, "\xc0\x00\x02\x07", 4);
+	ppn_address_v4(addr, addr);
+	assert_string_equal(ppn_address_text(text, addr), "192.0.2.7");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(fleet_prefix),
 		cmocka_unit_test(mesh_address),
 		cmocka_unit_test(network_of_one),
+		cmocka_unit_test(both_families),
 	};
 
 	return cmocka_run_group_tests_name("address", tests, setup_crypto, NULL);

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <fcntl.h>
 
 #include "node/command.c"
 #include "node/slots.c"
@@ -145,9 +146,7 @@ static int setup(void **state)
 	node.state.bound.may_send = true;
 	memset(node.state.bound.keys.command, 0x4b, PPN_SIP_KEY_LEN);
 	assert_int_equal(ppnd_slots_start(&node), 0);
-	assert_int_equal(ppnd_slots_prepare(&node, &node.state.bound.keys, false,
-					    f.seat_cert.serial, f.seat_cert.sign_key),
-			 0);
+	assert_int_equal(ppnd_slots_prepare(&node, &node.state.bound.keys, NULL), 0);
 	ppnd_slots_open(&node);
 	assert_true(node.slot[0].open);
 	assert_int_equal(map[0].reserved, PPN_SEQ_BLOCK);
@@ -181,6 +180,49 @@ static void restart(bool reboot)
 	assert_int_equal(ppnd_slots_start(&node), 0);
 	ppnd_slots_open(&node);
 	assert_true(node.slot[0].open);
+}
+
+/* ---- a seat that connects ---- */
+
+static size_t seats_on_disk(void)
+{
+	struct seat_row rows[SEATS_MAX];
+	ssize_t len = scratch_get(node.state.dir, SEATS, rows, sizeof(rows));
+
+	return len < 0 ? 0 : (size_t)len / sizeof(rows[0]);
+}
+
+/* Seats of serials 1, 2, ... until there is no room; what the disk did not take is not in force. */
+static void seats_to_the_brim(void **state)
+{
+	const int dir = node.state.dir, full = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct ppn_pair_keys keys = { 0 };
+	uint8_t serial[PPN_SERIAL_LEN], *last = &serial[PPN_SERIAL_LEN - 1];
+
+	(void)state;
+	memcpy(serial, f.seat_cert.serial, sizeof(serial));
+	for (size_t i = 1; i <= SEATS_MAX; i++) {
+		*last = keys.command[0] = (uint8_t)i;
+		assert_int_equal(ppnd_slots_prepare(&node, &keys, serial), 0);
+		node.state.dir = full;
+		assert_true(ppnd_slots_seat(&node, &keys, serial, f.seat_cert.sign_key) < 0);
+		node.state.dir = dir;
+		assert_int_equal(node.slots->n_seats, i - 1);
+		assert_int_equal(ppnd_slots_seat(&node, &keys, serial, f.seat_cert.sign_key), 0);
+		assert_int_equal(seats_on_disk(), i);
+	}
+	*last = SEATS_MAX + 1;
+	assert_int_equal(ppnd_slots_prepare(&node, &keys, serial), -ENOSPC);
+	*last = SEATS_MAX; /* the same one again takes its own place */
+	keys.command[1] = 1;
+	assert_int_equal(ppnd_slots_prepare(&node, &keys, serial), 0);
+	node.state.dir = full;
+	assert_true(ppnd_slots_seat(&node, &keys, serial, f.seat_cert.sign_key) < 0);
+	node.state.dir = dir;
+	assert_int_equal(node.slots->seat[SEATS_MAX - 1].command[1], 0);
+	assert_int_equal(ppnd_slots_seat(&node, &keys, serial, f.seat_cert.sign_key), 0);
+	assert_int_equal(seats_on_disk(), SEATS_MAX);
+	close(full);
 }
 
 /* ---- above the reserved end ---- */
@@ -386,6 +428,99 @@ static void acted_of_a_slot_that_went_is_logged(void **state)
 	e.kind = PPN_FRAME_ADMITTED;
 	ppnd_command_frame(&node, &e);
 	assert_int_equal(n_appended, 0);
+	assert_int_equal(n_happened, 1);
+	/* a slot that is shut has a generation, too */
+	e.kind = PPN_FRAME_ACTED;
+	e.slot = 1;
+	e.generation = node.slot[1].generation;
+	ppnd_command_frame(&node, &e);
+	assert_int_equal(n_happened, 2);
+	assert_int_equal(node.slot[1].results[0].op, 0);
+	e.slot = PPN_SEATS_MAX;
+	ppnd_command_frame(&node, &e);
+	assert_int_equal(n_happened, 2);
+}
+
+/* ---- what the kernel did while ppnd was away ---- */
+
+static void sent_state(uint32_t slot, uint32_t generation, uint32_t last_state)
+{
+	command_map.window[slot].generation = generation;
+	command_map.window[slot].last_state = last_state;
+}
+
+static void second_seat(void)
+{
+	node.slot[1] = node.slot[0];
+	memset(node.slot[1].serial, 0x22, PPN_SERIAL_LEN);
+}
+
+static void reconcile_says_who_and_what(void **state)
+{
+	(void)state;
+	sent_state(0, node.slot[0].generation, 9);
+	command_map.isolated = 1;
+	ppnd_command_reconcile(&node);
+	assert_int_equal(n_happened, 1);
+	assert_int_equal(event_of, PPN_EVENT_ISOLATE);
+	assert_int_equal(happened.op, PPN_OP_ISOLATE);
+	assert_int_equal(be32toh(happened.seq), 9);
+	assert_int_equal(be16toh(happened.code), PPN_RESULT_ACTED_KERNEL);
+	assert_memory_equal(happened.serial, f.seat_cert.serial, PPN_SERIAL_LEN);
+	node.genesis.state = PPN_STATE_ISOLATED;
+	command_map.isolated = 0;
+	ppnd_command_reconcile(&node);
+	assert_int_equal(n_happened, 2);
+	assert_int_equal(event_of, PPN_EVENT_RELEASE);
+	assert_int_equal(happened.op, PPN_OP_RELEASE);
+}
+
+static void reconcile_of_nothing_new_is_nothing(void **state)
+{
+	(void)state;
+	sent_state(0, node.slot[0].generation, 9);
+	ppnd_command_reconcile(&node);
+	command_map.isolated = 1;
+	node.genesis.state = PPN_STATE_ISOLATED;
+	ppnd_command_reconcile(&node);
+	node.genesis.state = PPN_STATE_BOUND;
+	node.state.is_bound = false;
+	ppnd_command_reconcile(&node);
+	assert_int_equal(n_happened, 0);
+}
+
+/* One seat alone can have sent it, or nobody is named. */
+static void reconcile_never_names_the_wrong_seat(void **state)
+{
+	static const struct {
+		bool closed, old, two;
+		uint32_t last_state;
+	} rows[] = {
+		{ .last_state = 0 },
+		{ .old = true, .last_state = 9 },
+		{ .closed = true, .last_state = 9 },
+		{ .two = true, .last_state = 9 },
+	};
+
+	(void)state;
+	command_map.isolated = 1;
+	second_seat();
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		uint32_t generation = node.slot[0].generation;
+
+		node.slot[0].open = !rows[i].closed;
+		sent_state(0, generation + rows[i].old, rows[i].last_state);
+		sent_state(1, node.slot[1].generation, rows[i].two ? 7 : 0);
+		ppnd_command_reconcile(&node);
+		assert_int_equal(n_happened, i + 1);
+		assert_int_equal(happened.seq, 0);
+		assert_true(ppn_is_zero(happened.serial, PPN_SERIAL_LEN));
+	}
+	node.slot[0].open = true;
+	sent_state(0, node.slot[0].generation, 0);
+	ppnd_command_reconcile(&node);
+	assert_int_equal(be32toh(happened.seq), 7);
+	assert_memory_equal(happened.serial, node.slot[1].serial, PPN_SERIAL_LEN);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -393,6 +528,7 @@ static void acted_of_a_slot_that_went_is_logged(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(seats_to_the_brim),
 		TEST(above_is_reserved_then_run_again),
 		TEST(above_that_cannot_be_reserved_is_not_run),
 		TEST(above_that_the_kernel_refuses_is_over),
@@ -406,6 +542,9 @@ int main(void)
 		TEST(admitted_is_logged_and_acknowledged),
 		TEST(acted_makes_its_step),
 		TEST(acted_of_a_slot_that_went_is_logged),
+		TEST(reconcile_says_who_and_what),
+		TEST(reconcile_of_nothing_new_is_nothing),
+		TEST(reconcile_never_names_the_wrong_seat),
 	};
 
 	if (ppn_crypto_init())

@@ -192,9 +192,11 @@ static const struct ppn_entry_bound bound = { .bound = { 1 }, .claim = { 2 } };
 static const struct ppn_entry_bound rebound = { .bound = { 3 }, .claim = { 4 } };
 static const struct ppn_entry_roster roster = { .hash = { 5 } };
 static const struct ppn_entry_command command;
+static const struct ppn_entry_command first_seat = { .serial = { 1 }, .seq = 11 },
+				      second_seat = { .serial = { 2 }, .seq = 22 };
 static const struct ppn_entry_seal observe = { .mode = PPN_SEAL_OBSERVE };
 static const struct ppn_entry_seal enforce = { .mode = PPN_SEAL_ENFORCE };
-static const struct ppn_entry_seal bad_seal = { .mode = 2 };
+static const struct ppn_entry_seal off = { .mode = PPN_SEAL_OFF }, bad_seal = { .mode = 3 };
 
 static const struct ppn_entry_trial trial_began = { .what = PPN_TRIAL_BEGAN };
 static const struct ppn_entry_trial trial_reverted = { .what = PPN_TRIAL_REVERTED };
@@ -225,12 +227,15 @@ static const struct step steps[] = {
 	STEP('c', COMMAND, command),
 	STEP('o', SEAL, observe),
 	STEP('s', SEAL, enforce),
+	STEP('w', SEAL, off),
 	STEP('x', SEAL, bad_seal),
 	STEP('T', TRIAL, trial_began),
 	STEP('R', TRIAL, trial_reverted),
 	STEP('X', TRIAL, bad_trial),
 	STEP('E', EGRESS, opened),
-	{ 't', PPN_ENTRY_SEAT, NULL, 0 },
+	STEP('t', SEAT, first_seat.serial),
+	STEP('1', COMMAND, first_seat),
+	STEP('2', ISOLATED, second_seat),
 	{ 'd', PPN_ENTRY_DISCHARGED, NULL, 0 },
 	{ 'f', PPN_ENTRY_FLEET, NULL, 0 },
 	{ 'n', PPN_ENTRY_SENT, &command, sizeof(command) },
@@ -373,11 +378,34 @@ static void fold_remembers(void **unused)
 	assert_memory_equal(state.claim_hash, rebound.claim, PPN_HASH_LEN);
 	assert_true(ppn_is_zero(&state.roster, sizeof(state.roster)));
 	assert_true(state.has_seal && !state.observe);
+	assert_check(fold(&state, "wo"), PPN_CHECK_OK);
+	assert_check(fold(&state, "w"), PPN_CHECK_OK);
+	assert_true(state.observe); /* taken off: the next start has the mode before */
 	memset(&state, 0, sizeof(state));
 	assert_check(fold(&state, "ghbrd"), PPN_CHECK_OK);
 	assert_true(ppn_is_zero(&state.roster, sizeof(state.roster)));
 	assert_true(ppn_is_zero(state.claim_hash, PPN_HASH_LEN));
 	assert_true(ppn_is_zero(state.bound_hash, PPN_HASH_LEN));
+}
+
+/* A new pair of one seat forgets that seat's results alone; a claim and a discharge forget all. */
+static void recent_results(void **unused)
+{
+	struct ppn_ledger_state state = { 0 };
+
+	(void)unused;
+	assert_check(fold(&state, "gb121"), PPN_CHECK_OK);
+	assert_int_equal(state.recent[0].seq, 11);
+	assert_int_equal(state.recent[1].seq, 22);
+	assert_int_equal(state.recent[2].seq, 11);
+	assert_check(fold(&state, "t"), PPN_CHECK_OK);
+	assert_true(ppn_is_zero(&state.recent[0], sizeof(state.recent[0])));
+	assert_int_equal(state.recent[1].seq, 22);
+	assert_true(ppn_is_zero(&state.recent[2], sizeof(state.recent[2])));
+	assert_check(fold(&state, "B"), PPN_CHECK_OK);
+	assert_true(ppn_is_zero(&state.recent, sizeof(state.recent)));
+	assert_check(fold(&state, "2d"), PPN_CHECK_OK);
+	assert_true(ppn_is_zero(&state.recent, sizeof(state.recent)));
 }
 
 /* ---- words ---- */
@@ -427,6 +455,8 @@ static void entry_in_words(void **unused)
 		  "0 1970-01-01T00:00:00.000Z signed roster epoch 3 generation 0 list 0 hash cd00000000000000" },
 		{ { .type = PPN_ENTRY_SEAL, .payload = BYTES(by_uid) },
 		  "0 1970-01-01T00:00:00.000Z seal enforce by uid 1000" },
+		{ { .type = PPN_ENTRY_SEAL, .payload = BYTES(off) },
+		  "0 1970-01-01T00:00:00.000Z seal off by uid 0" },
 		{ { .type = PPN_ENTRY_ROSTER, .payload = BYTES(third) },
 		  "0 1970-01-01T00:00:00.000Z roster epoch 3 generation 0 list 0 hash cd00000000000000" },
 		{ { .type = PPN_ENTRY_TRIAL, .payload = BYTES(trial) },
@@ -475,7 +505,7 @@ int main(void)
 		cmocka_unit_test(versions),	     cmocka_unit_test(folds_to),
 		cmocka_unit_test(refuses_sequences), cmocka_unit_test(short_payloads),
 		cmocka_unit_test(late_genesis),	     cmocka_unit_test(fold_remembers),
-		cmocka_unit_test(entry_in_words),
+		cmocka_unit_test(recent_results),    cmocka_unit_test(entry_in_words),
 	};
 
 	return cmocka_run_group_tests(tests, setup_crypto, NULL);

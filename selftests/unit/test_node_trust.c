@@ -21,7 +21,8 @@
 
 /* ---- the rest of ppnd ---- */
 
-static unsigned int n_dropped, n_peers, n_changed, n_appended;
+static unsigned int n_dropped, n_peers, n_changed, n_appended, n_prepared, n_seated;
+static int prepare_err, append_err;
 
 uint64_t ppnd_now_ms(void)
 {
@@ -46,19 +47,32 @@ int ppnd_state_append(struct ppnd_state *state, enum ppn_entry_type type, const 
 	(void)payload;
 	(void)len;
 	(void)durable;
+	if (append_err)
+		return append_err;
 	n_appended++;
 	return 0;
 }
 
-int ppnd_slots_prepare(struct ppnd *ppnd, const struct ppn_pair_keys *keys, bool seat,
-		       const uint8_t serial[static PPN_SERIAL_LEN],
-		       const uint8_t seat_key[static PPN_KEY_LEN])
+int ppnd_slots_prepare(struct ppnd *ppnd, const struct ppn_pair_keys *keys, const uint8_t *serial)
 {
 	(void)ppnd;
 	(void)keys;
-	(void)seat;
+	assert_non_null(serial);
+	n_prepared += !prepare_err;
+	return prepare_err;
+}
+
+int ppnd_slots_seat(struct ppnd *ppnd, const struct ppn_pair_keys *keys,
+		    const uint8_t serial[static PPN_SERIAL_LEN],
+		    const uint8_t seat_key[static PPN_KEY_LEN])
+{
+	(void)ppnd;
+	(void)keys;
 	(void)serial;
 	(void)seat_key;
+	assert_int_equal(n_prepared, 1);
+	assert_int_equal(n_appended, 1); /* nothing is in force that is not in the ledger */
+	n_seated++;
 	return 0;
 }
 
@@ -103,7 +117,8 @@ static int setup(void **state)
 
 	if (scratch_setup(state))
 		return -1;
-	n_dropped = n_peers = n_changed = n_appended = 0;
+	n_dropped = n_peers = n_changed = n_appended = n_prepared = n_seated = 0;
+	prepare_err = append_err = 0;
 	fleet_make(&f);
 	memset(&node, 0, sizeof(node));
 	node.changed = changed;
@@ -330,17 +345,51 @@ static void what_cannot_be_kept_is_refused(void **state)
 
 static enum ppn_answer_code commit_seat_of(struct try *t)
 {
-	static const uint8_t nothing[4];
 	struct ppn_worker_message message = { .type = PPN_WORKER_COMMIT };
 	struct ppnd_answer answer = { 0 };
 	struct ppn_answer head;
+	struct ppn_seat seat = { 0 };
+	uint8_t object[512];
+	ssize_t len;
 
-	message.commit.object = (struct ppn_bytes){ nothing, sizeof(nothing) };
+	memcpy(seat.serial, f.seat_cert.serial, sizeof(seat.serial));
+	memcpy(seat.identity, node.state.identity.key, sizeof(seat.identity));
+	memcpy(seat.h, message.commit.h, sizeof(seat.h));
+	memcpy(seat.nonce, t->ticket.nonce, sizeof(seat.nonce));
+	memcpy(seat.x, t->ticket.x, sizeof(seat.x));
+	dh_key_of(seat.y, "y");
+	memcpy(seat.claim, ppnd_state_claim(&node.state), sizeof(seat.claim));
+	len = ppn_seat_write(object, sizeof(object), &seat, f.root.fleet, f.seat_seed);
+	assert_true(len > 0);
+	message.commit.object = (struct ppn_bytes){ object, (size_t)len };
 	(void)ppnd_ticket_commit(&node, &t->ticket, &message, (struct ppn_bytes){ 0 }, &answer);
 	memcpy(&head, answer.bytes, sizeof(head));
 	snprintf(t->why, sizeof(t->why), "%.*s", (int)(answer.len - sizeof(head)),
 		 (const char *)answer.bytes + sizeof(head));
 	return head.code;
+}
+
+/* PROTOCOL 8: the first block, the entry, the keys; what fails leaves nothing of what follows. */
+static void a_seat_is_in_the_ledger_first(void **state)
+{
+	struct try t;
+
+	(void)state;
+	memset(node.state.bound.claim_hash, 7, sizeof(node.state.bound.claim_hash));
+	assert_true(prove_as(&t, PPN_PURPOSE_SEAT, &f.trust, &f.seat_cert, 'a'));
+	prepare_err = -ENOSPC;
+	assert_int_equal(commit_seat_of(&t), PPN_ANSWER_FAILED);
+	assert_int_equal(n_appended + n_seated, 0);
+	prepare_err = 0;
+	append_err = -EIO;
+	assert_true(prove_as(&t, PPN_PURPOSE_SEAT, &f.trust, &f.seat_cert, 'a'));
+	assert_int_equal(commit_seat_of(&t), PPN_ANSWER_FAILED);
+	assert_int_equal(n_seated, 0);
+	append_err = 0;
+	n_prepared = 0;
+	assert_true(prove_as(&t, PPN_PURPOSE_SEAT, &f.trust, &f.seat_cert, 'a'));
+	assert_int_equal(commit_seat_of(&t), PPN_ANSWER_OK);
+	assert_int_equal(n_seated, 1);
 }
 
 /* Another connection brings the list between this one's proof and its commit. */
@@ -414,6 +463,7 @@ int main(void)
 		TEST(what_cannot_be_kept_is_refused),
 		TEST(a_list_in_between_revokes),
 		TEST(a_generation_in_between_revokes),
+		TEST(a_seat_is_in_the_ledger_first),
 		TEST(a_shorter_chain_brings_nothing),
 	};
 

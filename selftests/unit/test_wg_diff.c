@@ -48,6 +48,8 @@ static void nothing_differs(void **state)
 	/* Devices keep prefixes without host bits; the order of prefixes means nothing. */
 	want.allowed[0].addr[15] = 9;
 	assert_int_equal(one_edit(&have, &want), 0);
+	have.allowed[0].addr[15] = 7;
+	assert_int_equal(one_edit(&have, &want), 0);
 	have.n_allowed = want.n_allowed = 2;
 	have.allowed[1] = (struct ppn_wg_allowed){ .addr = { 0xfe }, .len = 8 };
 	want.allowed[1] = want.allowed[0];
@@ -74,6 +76,13 @@ static void each_field(void **state)
 	want = peer(1);
 	want.endpoint.sin6_port = htons(1);
 	assert_int_equal(one_edit(&have, &want), PPN_WG_SET_ENDPOINT);
+	want = peer(1);
+	want.endpoint.sin6_addr.s6_addr[15] ^= 1;
+	assert_int_equal(one_edit(&have, &want), PPN_WG_SET_ENDPOINT);
+	want = peer(1);
+	have.endpoint.sin6_family = 0; /* none, whatever its other fields say */
+	assert_int_equal(one_edit(&have, &want), PPN_WG_SET_ENDPOINT);
+	have = peer(1);
 	have.foreign = true;
 	want = peer(1);
 	assert_int_equal(one_edit(&have, &want), PPN_WG_SET_ALLOWED | PPN_WG_SET_NO_PSK);
@@ -90,6 +99,9 @@ static void scope_of_link_local_only(void **state)
 	assert_int_equal(one_edit(&have, &want), PPN_WG_SET_ENDPOINT);
 	/* A device that does not tell. */
 	ppn_wg_endpoint(&have.endpoint, local, 16, 1, 0);
+	assert_int_equal(one_edit(&have, &want), 0);
+	ppn_wg_endpoint(&have.endpoint, local, 16, 1, 2);
+	ppn_wg_endpoint(&want.endpoint, local, 16, 1, 0);
 	assert_int_equal(one_edit(&have, &want), 0);
 	ppn_wg_endpoint(&have.endpoint, global, 16, 1, 2);
 	ppn_wg_endpoint(&want.endpoint, global, 16, 1, 3);
@@ -119,6 +131,9 @@ static void fresh_endpoint_is_kept(void **state)
 		have.handshake_s = rows[i].handshake;
 		assert_int_equal(one_edit(&have, &want), rows[i].set);
 	}
+	/* No handshake is never a fresh one, not even in the first minutes of a clock that starts at 0. */
+	have.handshake_s = 0;
+	assert_false(is_fresh(&have, 5));
 	/* Freshness shields the endpoint, nothing else. */
 	have.handshake_s = NOW;
 	want.keepalive_s = 3;
@@ -217,6 +232,21 @@ static void impossible_is_refused(void **state)
 	refused(want, 2);
 }
 
+/* Of one address, but two lengths: WireGuard keeps both. */
+static void longer_prefix_is_another(void **state)
+{
+	struct ppn_wg_peer want[] = { peer(1), peer(2) };
+	const struct ppn_wg_device device = { 0 };
+	struct ppn_wg_edits edits = { 0 };
+
+	(void)state;
+	want[1].allowed[0] = want[0].allowed[0];
+	want[1].allowed[0].len = 111;
+	assert_int_equal(ppn_wg_diff(&device, want, 2, own, NOW, &edits), 0);
+	assert_int_equal(edits.n, 2);
+	free(edits.edit);
+}
+
 static void masks(void **state)
 {
 	struct ppn_wg_allowed a;
@@ -267,6 +297,9 @@ static void prefixes_that_do_not_fit(void **state)
 	ppn_wg_peer_prefix(&p, ip, 16, 8);
 	assert_true(p.foreign);
 	assert_int_equal(p.n_allowed, PPN_WG_ALLOWED_MAX);
+	p = (struct ppn_wg_peer){ 0 };
+	ppn_wg_peer_prefix(&p, ip, 16, 129);
+	assert_true(p.foreign);
 	p = (struct ppn_wg_peer){ 0 };
 	ppn_wg_peer_prefix(&p, ip, 4, 32);
 	assert_true(p.foreign);
@@ -431,6 +464,7 @@ int main(void)
 		cmocka_unit_test(own_key_is_left_out),
 		cmocka_unit_test(read_twice_is_one),
 		cmocka_unit_test(impossible_is_refused),
+		cmocka_unit_test(longer_prefix_is_another),
 		cmocka_unit_test(masks),
 		cmocka_unit_test(list_grows),
 		cmocka_unit_test(prefixes_that_do_not_fit),

@@ -35,14 +35,15 @@ static const char *text_of(const json_t *object, const char *key)
 static void show_progress(struct parts *parts, json_t *progress)
 {
 	const char *why = json_string_value(json_object_get(progress, "why"));
+	const char *at = json_string_value(json_object_get(progress, "at"));
 
 	parts->done++;
 	if (parts->options->json)
 		return;
 	if (isatty(STDERR_FILENO))
 		fputs("\r\033[K", stderr);
-	printf("%-9s  %s%s%s\n", text_of(progress, "node"), text_of(progress, "result"),
-	       why ? ": " : "", why ? why : "");
+	printf("%-9s  %s%s%s%s%s\n", text_of(progress, "node"), text_of(progress, "result"),
+	       at ? " at " : "", at ? at : "", why ? ": " : "", why ? why : "");
 	fflush(stdout);
 	if (isatty(STDERR_FILENO))
 		fprintf(stderr, "%u of %d", parts->done,

@@ -4,7 +4,6 @@
  * hears of it: keys are in the store before the claim leaves. When all jobs are over, one roster names
  * everybody, and is pushed to everybody.
  */
-#include <arpa/inet.h>
 #include <endian.h>
 #include <errno.h>
 #include <stdio.h>
@@ -13,6 +12,7 @@
 
 #include "admin/dial.h"
 #include "admin/service.h"
+#include "admin/tries.h"
 #include "admin/verbs.h"
 #include "host/cleanup.h"
 #include "host/log.h"
@@ -29,7 +29,7 @@ struct batch;
 struct job {
 	struct batch *batch;
 	struct ppn_dial *dial;
-	struct sockaddr_in6 address;
+	struct ppn_tries tries;
 	char text[64]; /* what the operator called it */
 	bool known; /* identity was asked for: it must be this one */
 	uint8_t identity[PPN_KEY_LEN];
@@ -57,6 +57,7 @@ struct ppn_claim_room {
 };
 
 static void start_more(struct batch *batch);
+static bool dial_more(struct job *job);
 
 /* ---- the end of a batch ---- */
 
@@ -67,6 +68,8 @@ static void batch_free(struct batch *batch)
 	while (*at != batch)
 		at = &(*at)->next_batch;
 	*at = batch->next_batch;
+	for (size_t i = 0; i < batch->n; i++)
+		ppn_tries_free(&batch->jobs[i].tries);
 	ppn_wipe(batch->jobs, batch->n * sizeof(*batch->jobs));
 	free(batch->jobs);
 	free(batch->bundle);
@@ -123,13 +126,15 @@ static void batch_over(struct batch *batch)
 static void job_over(struct job *job, const char *result, const char *why)
 {
 	struct batch *batch = job->batch;
-	char label[10];
+	char label[10], ip[PPN_ADDRESS_TEXT];
 	bool named = job->known || job->sent;
 
-	ppn_ctl_progress(batch->call, json_pack("{s:s, s:s, s:s, s:s?, s:I}", "node",
+	ppn_address_text(ip, ppn_tries_now(&job->tries)->sin6_addr.s6_addr);
+	ppn_ctl_progress(batch->call, json_pack("{s:s, s:s, s:s, s:s?, s:s?, s:I}", "node",
 						named ? ppn_label(label, job->identity) : job->text,
-						"target", job->text, "result", result, "why", why,
-						"of", (json_int_t)batch->n));
+						"target", job->text, "result", result, "at",
+						job->dial && job->tries.n > 1 ? ip : NULL, "why",
+						why, "of", (json_int_t)batch->n));
 	if (job->dial)
 		ppn_dial_end(job->dial);
 	job->dial = NULL;
@@ -200,20 +205,33 @@ static void answered(void *arg, struct ppn_dial *dial, enum ppn_answer_code code
 	job_over(job, "claimed", NULL);
 }
 
-static void failed(void *arg, struct ppn_dial *dial, const char *why)
+/* No address has led to a node. */
+static void nowhere(struct job *job)
+{
+	char why[PPN_TRIES_WHY];
+
+	job_over(job, "not claimed", ppn_tries_why(&job->tries, why));
+}
+
+/* Before the claim leaves, the host's next address is as good; after it, nothing else is asked. */
+static void failed(void *arg, struct ppn_dial *dial, enum ppn_claim_client_end end, const char *why)
 {
 	struct job *job = arg;
 	char words[WHY];
 
-	(void)dial;
-	/* after the claim left, the node may have taken it: the keys stay, and the next claim settles it */
-	if (job->sent)
-		snprintf(
-			words, sizeof(words),
-			"%.120s; `ppn status` there says whether it is bound, ppn-admin(8) what then",
-			why);
-	job_over(job, job->sent ? "no answer to the claim" : "not claimed",
-		 job->sent ? words : why);
+	if (!job->sent) {
+		ppn_tries_failed(&job->tries, end, why);
+		ppn_dial_end(dial);
+		job->dial = NULL;
+		if (!dial_more(job))
+			nowhere(job);
+		return;
+	}
+	/* the node may have taken it: the keys stay, and the next claim settles it */
+	snprintf(words, sizeof(words),
+		 "%.120s; `ppn status` there says whether it is bound, ppn-admin(8) what then",
+		 why);
+	job_over(job, "no answer to the claim", words);
 }
 
 /* ---- the claim itself ---- */
@@ -310,6 +328,7 @@ static int make_pair(struct job *job, const struct ppn_node_proof *node)
 {
 	struct ppn_store *store = &job->batch->service->store;
 	const struct ppn_pair *was = ppn_store_pair(store, node->identity);
+	const struct sockaddr_in6 *to = ppn_tries_now(&job->tries);
 	struct ppn_pair *pair = &job->pair;
 
 	memset(pair, 0, sizeof(*pair));
@@ -324,10 +343,9 @@ static int make_pair(struct job *job, const struct ppn_node_proof *node)
 	memcpy(pair->batch,
 	       was && ppn_is_zero(node->batch, PPN_BATCH_LEN) ? was->batch : node->batch,
 	       PPN_BATCH_LEN);
-	memcpy(pair->endpoint, &job->address.sin6_addr, sizeof(pair->endpoint));
-	pair->scope = IN6_IS_ADDR_LINKLOCAL(&job->address.sin6_addr) ? job->address.sin6_scope_id :
-								       0;
-	if (IN6_IS_ADDR_LOOPBACK(&job->address.sin6_addr))
+	memcpy(pair->endpoint, &to->sin6_addr, sizeof(pair->endpoint));
+	pair->scope = IN6_IS_ADDR_LINKLOCAL(&to->sin6_addr) ? to->sin6_scope_id : 0;
+	if (IN6_IS_ADDR_LOOPBACK(&to->sin6_addr))
 		memset(pair->endpoint, 0, sizeof(pair->endpoint));
 	pair->posture = (uint8_t)node->posture;
 	memcpy(pair->name, was && !job->name[0] ? was->name : job->name, sizeof(pair->name));
@@ -408,23 +426,36 @@ static void proved(void *arg, struct ppn_dial *dial, const struct ppn_node_proof
 
 /* ---- starting ---- */
 
+/* False: no address is left, or none can be dialled. */
+static bool dial_more(struct job *job)
+{
+	const struct ppn_dial_hooks hooks = {
+		.proved = proved,
+		.answered = answered,
+		.failed = failed,
+		.arg = job,
+	};
+	const struct sockaddr_in6 *to;
+
+	while ((to = ppn_tries_next(&job->tries, ppn_boottime_ms()))) {
+		int err = ppn_dial_start(&job->dial, job->batch->service, to, PPN_PURPOSE_CLAIM,
+					 &hooks);
+
+		if (err == 0)
+			return true;
+		ppn_tries_failed(&job->tries, PPN_CLAIM_CLIENT_LOCAL, strerror(-err));
+	}
+	return false;
+}
+
 static void start_more(struct batch *batch)
 {
-	static const struct ppn_dial_hooks hooks = { .proved = proved,
-						     .answered = answered,
-						     .failed = failed };
-
 	while (batch->running < JOBS && batch->next < batch->n) {
 		struct job *job = &batch->jobs[batch->next++];
-		struct ppn_dial_hooks mine = hooks;
-		int err;
 
-		mine.arg = job;
 		batch->running++;
-		err = ppn_dial_start(&job->dial, batch->service, &job->address, PPN_PURPOSE_CLAIM,
-				     &mine);
-		if (err < 0) {
-			job_over(job, "not claimed", strerror(-err));
+		if (!dial_more(job)) {
+			nowhere(job);
 			return; /* it has called us again */
 		}
 	}
@@ -432,8 +463,7 @@ static void start_more(struct batch *batch)
 		batch_over(batch);
 }
 
-static struct job *add_job(struct batch *batch, const struct sockaddr_in6 *address,
-			   const char *text)
+static struct job *add_job(struct batch *batch, const char *text)
 {
 	struct job *more;
 
@@ -446,7 +476,6 @@ static struct job *add_job(struct batch *batch, const struct sockaddr_in6 *addre
 	more = &batch->jobs[batch->n++];
 	memset(more, 0, sizeof(*more));
 	more->batch = batch;
-	more->address = *address;
 	snprintf(more->text, sizeof(more->text), "%s", text);
 	return more;
 }
@@ -454,9 +483,10 @@ static struct job *add_job(struct batch *batch, const struct sockaddr_in6 *addre
 static void add_seen(struct batch *batch, const struct ppn_seen *seen)
 {
 	char label[10];
-	struct job *job = add_job(batch, &seen->address, ppn_label(label, seen->identity));
+	struct job *job = add_job(batch, ppn_label(label, seen->identity));
 
 	if (job) {
+		job->tries.address[job->tries.n++] = seen->address;
 		memcpy(job->identity, seen->identity, PPN_KEY_LEN);
 		job->known = true;
 	}
@@ -475,50 +505,44 @@ static void add_verified(void *arg, const struct ppn_seen *seen)
 		add_seen(batch, seen);
 }
 
-/* The first address of a host that the command line resolved. */
+/* The addresses of a host that the command line resolved, in the resolver's order. */
 static int add_host(struct batch *batch, const char *text, const json_t *addresses)
 {
-	const json_t *first = json_array_get(addresses, 0);
-	const char *ip = json_string_value(json_object_get(first, "ip"));
-	json_int_t port = json_integer_value(json_object_get(first, "port"));
-	struct sockaddr_in6 to = { .sin6_family = AF_INET6 };
-	char plain[INET6_ADDRSTRLEN + IFNAMSIZ + 1], *scope;
-	struct in_addr v4;
+	struct job *job = add_job(batch, text);
+	const json_t *row;
+	size_t i;
 
-	if (!ip || strlen(ip) >= sizeof(plain) || port < 0 || port > 65535)
-		return -EINVAL;
-	snprintf(plain, sizeof(plain), "%s", ip);
-	scope = strchr(plain, '%');
-	if (scope) {
-		*scope++ = '\0';
-		to.sin6_scope_id = if_nametoindex(scope);
+	if (!job)
+		return -ENOMEM;
+	json_array_foreach(addresses, i, row) {
+		const char *ip = json_string_value(json_object_get(row, "ip"));
+		json_int_t port = json_integer_value(json_object_get(row, "port"));
+		int err;
+
+		if (!ip || port < 0 || port > 65535)
+			return -EINVAL;
+		err = ppn_tries_add(&job->tries, ip,
+				    port ? (uint16_t)port : batch->service->config.claim_port);
+		if (err < 0 && err != -ENOSPC)
+			return err;
 	}
-	if (inet_pton(AF_INET, plain, &v4) == 1) {
-		memset(to.sin6_addr.s6_addr + 10, 0xff, 2);
-		memcpy(to.sin6_addr.s6_addr + 12, &v4, sizeof(v4));
-	} else if (inet_pton(AF_INET6, plain, &to.sin6_addr) != 1) {
-		return -EINVAL;
-	}
-	to.sin6_port = htons(port ? (uint16_t)port : batch->service->config.claim_port);
-	return add_job(batch, &to, text) ? 0 : -ENOMEM;
+	return job->tries.n ? 0 : -EINVAL;
 }
 
 static int add_local(struct batch *batch)
 {
-	struct sockaddr_in6 to = { .sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT };
 	struct job *job;
 
 	if (!batch->service->local)
 		return -ENOENT;
-	to.sin6_port = htons(batch->service->config.claim_port);
-	job = add_job(batch, &to, "this machine");
+	job = add_job(batch, "this machine");
 	if (!job)
 		return -ENOMEM;
 	/* asked over ppnd's own socket by root here: as good as a fingerprint compared */
 	memcpy(job->identity, batch->service->local_identity, PPN_KEY_LEN);
 	ppn_hex(job->fingerprint, job->identity, PPN_KEY_LEN);
 	job->known = true;
-	return 0;
+	return ppn_tries_add(&job->tries, "::1", batch->service->config.claim_port);
 }
 
 static int add_node(struct batch *batch, const char *target)

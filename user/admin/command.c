@@ -9,11 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "admin/service.h"
 #include "host/cleanup.h"
+#include "host/clock.h"
 #include "host/log.h"
 
 #define RESEND_MS 200
@@ -39,14 +39,6 @@ struct ppn_command_room {
 	struct event *readable;
 	struct command *commands;
 };
-
-static uint64_t monotonic_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
-}
 
 /* ---- frames out ---- */
 
@@ -143,7 +135,7 @@ static void answer(struct command *command, const struct ppn_result *result)
 {
 	uint16_t code = be16toh(result->code);
 	bool acted = code == PPN_RESULT_ACTED_KERNEL || code == PPN_RESULT_ACTED;
-	double ms = (double)(monotonic_ns() - command->sent_ns) / 1e6;
+	double ms = (double)(ppn_clock_ns(CLOCK_MONOTONIC) - command->sent_ns) / 1e6;
 	char label[10];
 
 	ppn_ctl_answer(command->call, acted ? PPN_EXIT_OK : PPN_EXIT_FAILURE,
@@ -329,6 +321,37 @@ static struct command *new_command(struct ppn_service *service, const struct ppn
 	return command;
 }
 
+/*
+ * The last number that the node obeys. A ppnd that is heard reserves more when a higher one comes; without it
+ * the kernel admits what telemetry told last. Never heard since this service started: not known here.
+ */
+static uint32_t limit_of(const struct ppn_pair *pair)
+{
+	uint64_t heard = pair->telemetry_ms;
+
+	if (!heard || ppn_boottime_ms() - heard <= PPN_TELEMETRY_LATE_MS)
+		return UINT32_MAX;
+	return be32toh(pair->telemetry.seq_limit);
+}
+
+static void refuse_send(struct ppn_ctl_call *call, const struct ppn_pair *pair, int err)
+{
+	char label[10];
+
+	if (err == -ERANGE)
+		ppn_ctl_error(
+			call, PPN_EXIT_FAILURE,
+			"nothing was sent: %s obeys frames up to seq %u, all of them are used, and it has not been heard for %u s: more are reserved when its ppnd runs again",
+			ppn_label(label, pair->identity), be32toh(pair->telemetry.seq_limit),
+			(unsigned int)((ppn_boottime_ms() - pair->telemetry_ms) / 1000));
+	else if (err == -EOVERFLOW)
+		ppn_ctl_error(
+			call, PPN_EXIT_FAILURE,
+			"nothing was sent: this pair's sequence numbers are used up: claim the node again");
+	else
+		ppn_ctl_error(call, PPN_EXIT_FAILURE, "nothing was sent: %s", strerror(-err));
+}
+
 static void start_command(struct ppn_service *service, struct ppn_ctl_call *call,
 			  struct ppn_pair *pair, uint8_t op, uint8_t arg, uint64_t timeout_ms)
 {
@@ -340,7 +363,7 @@ static void start_command(struct ppn_service *service, struct ppn_ctl_call *call
 		return;
 	}
 	err = ppn_store_seq(&service->store, pair, be32toh(pair->telemetry.seq_next),
-			    &command->seq);
+			    limit_of(pair), &command->seq);
 	if (err == 0) {
 		ppn_frame_write(&command->frame, op, pair->number, arg, command->seq,
 				pair->keys.command);
@@ -348,16 +371,12 @@ static void start_command(struct ppn_service *service, struct ppn_ctl_call *call
 	}
 	if (err < 0) {
 		forget(command);
-		ppn_ctl_error(
-			call, PPN_EXIT_FAILURE, "nothing was sent: %s",
-			err == -EOVERFLOW ?
-				"this pair's sequence numbers are used up: claim the node again" :
-				strerror(-err));
+		refuse_send(call, pair, err);
 		return;
 	}
 	command->call = call;
 	command->until_ms = ppn_boottime_ms() + timeout_ms;
-	command->sent_ns = monotonic_ns();
+	command->sent_ns = ppn_clock_ns(CLOCK_MONOTONIC);
 	broadcast(command);
 }
 

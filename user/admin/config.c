@@ -63,17 +63,11 @@ static int take_endpoint(struct ppn_admin_config *config, const char *word,
 			 char ret_why[static 160])
 {
 	struct ppn_endpoint *endpoint = &config->endpoint[config->n_endpoints];
-	struct in_addr v4;
 
 	if (config->n_endpoints == PPN_SEAT_ENDPOINTS_MAX)
 		return refuse(ret_why, "more endpoints than a member may have", word);
-	if (inet_pton(AF_INET, word, &v4) == 1) {
-		memset(endpoint->addr, 0, 10);
-		memset(endpoint->addr + 10, 0xff, 2);
-		memcpy(endpoint->addr + 12, &v4, 4);
-	} else if (inet_pton(AF_INET6, word, endpoint->addr) != 1) {
+	if (ppn_address_read(endpoint->addr, word) < 0)
 		return refuse(ret_why, "not an IPv4 or IPv6 address", word);
-	}
 	config->n_endpoints++;
 	return 0;
 }

@@ -21,9 +21,10 @@ struct ppn_dial {
 	uint8_t *bundle; /* must outlive the client */
 };
 
+/* What it says is not what a node of this fleet would say. */
 static void fail(struct ppn_dial *dial, const char *why)
 {
-	dial->hooks.failed(dial->hooks.arg, dial, why);
+	dial->hooks.failed(dial->hooks.arg, dial, PPN_CLAIM_CLIENT_PROTOCOL, why);
 }
 
 static void proved(void *arg, struct ppn_claim_client *client, struct ppn_bytes object,
@@ -82,7 +83,7 @@ static void advise(const struct ppn_dial *dial, enum ppn_claim_client_end end,
 	case PPN_CLAIM_CLIENT_NO_PROOF:
 		snprintf(
 			ret_why, WHY_LEN,
-			"%s; this authority is fleet %s: compare with what `ppn status` shows on that machine",
+			"%s; this authority is fleet %s, and `ppn status` on that machine shows its own",
 			ppn_claim_client_text(end),
 			ppn_hex(root, service->store.trust.newest.fleet, PPN_KEY_ID_LEN));
 		break;
@@ -102,7 +103,7 @@ static void ended(void *arg, struct ppn_claim_client *client, enum ppn_claim_cli
 		snprintf(why, sizeof(why), "%s: %s", ppn_claim_client_text(end), strerror(-err));
 	else
 		advise(dial, end, why);
-	fail(dial, why);
+	dial->hooks.failed(dial->hooks.arg, dial, end, why);
 }
 
 static const struct ppn_claim_client_hooks client_hooks = {

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "admin/service.h"
+#include "host/claim_client.h"
 
 struct ppn_dial;
 
@@ -20,8 +21,9 @@ struct ppn_dial_hooks {
 	/* The node's one answer. rest: what follows struct ppn_answer's code. */
 	void (*answered)(void *arg, struct ppn_dial *dial, enum ppn_answer_code code,
 			 struct ppn_bytes rest);
-	/* It ended without an answer, in words. Not called after ppn_dial_end(). */
-	void (*failed)(void *arg, struct ppn_dial *dial, const char *why);
+	/* It ended without an answer: how, and in words. Not called after ppn_dial_end(). */
+	void (*failed)(void *arg, struct ppn_dial *dial, enum ppn_claim_client_end end,
+		       const char *why);
 	void *arg;
 };
 

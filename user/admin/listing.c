@@ -10,7 +10,6 @@
 #include "lib/crypto.h"
 
 #define ROWS_A_PACKET 64
-#define TELEMETRY_FRESH_MS 30000
 #define SYMBOLS 52
 
 /* Collects rows, and sends them off before a packet grows too long. */
@@ -87,7 +86,7 @@ static void pair_row(struct rows *rows, const struct ppn_pair *pair)
 		uint64_t age = ppn_boottime_ms() - pair->telemetry_ms;
 
 		json_object_set_new(object, "seen_ms", json_integer((json_int_t)age));
-		json_object_set_new(object, "late", json_boolean(age > TELEMETRY_FRESH_MS));
+		json_object_set_new(object, "late", json_boolean(age > PPN_TELEMETRY_LATE_MS));
 		json_object_set_new(object, "epoch",
 				    json_integer((json_int_t)be64toh(telemetry->epoch)));
 		json_object_set_new(object, "ledger_size",
@@ -122,16 +121,11 @@ static json_t *endpoints(const struct ppn_member *member)
 	json_t *list = json_array();
 
 	for (int i = 0; i < member->n_endpoints; i++) {
-		const uint8_t *bytes = member->endpoint[i].addr; /* at any byte of a member */
-		char text[INET6_ADDRSTRLEN + 8], ip[INET6_ADDRSTRLEN];
-		struct in6_addr addr;
-		bool v4;
+		const uint8_t *addr = member->endpoint[i].addr;
+		char text[PPN_ADDRESS_TEXT + 8], ip[PPN_ADDRESS_TEXT];
 
-		memcpy(&addr, bytes, sizeof(addr));
-		v4 = IN6_IS_ADDR_V4MAPPED(&addr);
-		inet_ntop(v4 ? AF_INET : AF_INET6, v4 ? bytes + 12 : bytes, ip, sizeof(ip));
-		snprintf(text, sizeof(text), v4 ? "%s:%u" : "[%s]:%u", ip,
-			 ntohs(member->endpoint[i].port));
+		snprintf(text, sizeof(text), ppn_address_is_v4(addr) ? "%s:%u" : "[%s]:%u",
+			 ppn_address_text(ip, addr), ntohs(member->endpoint[i].port));
 		json_array_append_new(list, json_string(text));
 	}
 	return list;

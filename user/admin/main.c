@@ -5,6 +5,7 @@
 #include <ppn/ctl.h>
 
 #include "admin/verbs.h"
+#include "host/secret.h"
 #include "lib/crypto.h"
 
 static int version(const struct ppn_admin_options *options, int argc, char **argv);
@@ -110,6 +111,11 @@ int main(int argc, char **argv)
 	for (int i = 1; i < argc; i++)
 		if (strcmp(argv[i], "--help") == 0 || (i == 1 && strcmp(argv[i], "-h") == 0))
 			return usage(stdout);
+	if (ppn_secret_process() < 0) {
+		fputs("ppn-admin: the kernel would let others read its keys: no PR_SET_DUMPABLE\n",
+		      stderr);
+		return PPN_EXIT_FAILURE;
+	}
 	if (ppn_crypto_init() < 0) {
 		fputs("ppn-admin: libsodium cannot start: no source of randomness\n", stderr);
 		return PPN_EXIT_FAILURE;

@@ -105,12 +105,14 @@ static void again(evutil_socket_t fd, short what, void *arg)
 	dial(arg);
 }
 
-static void failed(void *arg, struct ppn_dial *dial_, const char *why)
+static void failed(void *arg, struct ppn_dial *dial_, enum ppn_claim_client_end end,
+		   const char *why)
 {
 	const struct timeval wait = { 0, RETRY_MS * 1000 };
 	struct target *target = arg;
 
 	(void)dial_;
+	(void)end;
 	ppn_dial_end(target->dial);
 	target->dial = NULL;
 	if (target->tries >= TRIES || evtimer_add(target->retry, &wait) < 0)

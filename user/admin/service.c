@@ -5,32 +5,23 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "host/clock.h"
 #include "host/log.h"
 #include "lib/crypto.h"
 
 #define LOCAL_FOR_S 300
 
-static uint64_t clock_ms(clockid_t id)
-{
-	struct timespec ts;
-
-	clock_gettime(id, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
-
 uint64_t ppn_now_ms(void)
 {
-	return clock_ms(CLOCK_REALTIME);
+	return ppn_clock_ms(CLOCK_REALTIME);
 }
 
 uint64_t ppn_boottime_ms(void)
 {
-	return clock_ms(CLOCK_BOOTTIME);
+	return ppn_clock_ms(CLOCK_BOOTTIME);
 }
 
 /* ---- ppnd on this machine ---- */
@@ -239,8 +230,6 @@ int ppn_verb_run(const struct ppn_admin_options *options, int argc, char **argv)
 	if (ppn_options("run", argc, argv, NULL, 0, NULL, 0) < 0)
 		return PPN_EXIT_USAGE;
 	ppn_log_init("ppn-admin", LOG_INFO);
-	(void)prctl(PR_SET_DUMPABLE,
-		    0); /* no core file, no ptrace: keys are in here once unlocked */
 	if (ppn_admin_config_read(&service.config, options->config, why) < 0) {
 		ppn_log(LOG_ERR, "%s", why);
 		return PPN_EXIT_FAILURE;

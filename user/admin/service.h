@@ -112,6 +112,8 @@ int ppn_push_roster(struct ppn_service *service, void (*done)(void *arg, size_t 
 
 /* -- command.c -- */
 
+#define PPN_TELEMETRY_LATE_MS 30000 /* a ppnd that runs is heard every 10 s */
+
 int ppn_command_start(struct ppn_service *service);
 void ppn_command_stop(struct ppn_service *service);
 void ppn_command_call(struct ppn_service *service, struct ppn_ctl_call *call, json_t *request);

@@ -13,6 +13,7 @@
 
 #include "admin/verbs.h"
 #include "host/cleanup.h"
+#include "host/clock.h"
 #include "host/file.h"
 
 #define STORE_ROSTER "roster"
@@ -21,14 +22,9 @@
 #define PAIR_STORED offsetof(struct ppn_pair, seq)
 #define PAIRS_MAGIC "ppnpair1"
 #define PAIRS_MAGIC_LEN 8
-
-static uint64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
+/* A seat that starts again skips what it had reserved: far less than the 128 frames that a node whose ppnd is
+ * dead still obeys (PROTOCOL 5). */
+#define SEQS_AHEAD (PPN_SEQ_BLOCK / 8)
 
 /* ---- the public part ---- */
 
@@ -378,8 +374,8 @@ int ppn_store_log(struct ppn_store *store, enum ppn_entry_type type, const void 
 {
 	if (!store->unlocked)
 		return -ENOKEY;
-	return ppn_ledger_write(&store->ledger, now_ms(), type, payload, len, store->secret.sign,
-				true);
+	return ppn_ledger_write(&store->ledger, ppn_clock_ms(CLOCK_REALTIME), type, payload, len,
+				store->secret.sign, true);
 }
 
 /* ---- pairs and sequence numbers ---- */
@@ -467,18 +463,20 @@ static int save_seqs(const struct ppn_store *store)
 	return ppn_file_write(store->dir, STORE_SEQS, 0600, text, len);
 }
 
-int ppn_store_seq(struct ppn_store *store, struct ppn_pair *pair, uint32_t at_least,
+int ppn_store_seq(struct ppn_store *store, struct ppn_pair *pair, uint32_t at_least, uint32_t limit,
 		  uint32_t *ret_seq)
 {
 	uint32_t next = pair->seq + 1 < at_least ? at_least : pair->seq + 1;
 
 	if (next > PPN_SEQ_MAX - PPN_SEQ_BLOCK)
 		return -EOVERFLOW;
+	if (next > limit)
+		return -ERANGE;
 	if (next > pair->seq_reserved) {
 		uint32_t was = pair->seq_reserved;
 		int err;
 
-		pair->seq_reserved = next + PPN_SEQ_BLOCK - 1;
+		pair->seq_reserved = next + SEQS_AHEAD - 1;
 		err = save_seqs(store);
 		if (err < 0) {
 			pair->seq_reserved = was;

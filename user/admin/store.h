@@ -103,9 +103,10 @@ int ppn_store_pair_put(struct ppn_store *store, const struct ppn_pair *pair);
 int ppn_store_pair_drop(struct ppn_store *store, const uint8_t identity[static PPN_KEY_LEN]);
 struct ppn_pair *ppn_store_pair(struct ppn_store *store,
 				const uint8_t identity[static PPN_KEY_LEN]);
-/* Next frame number for this pair, reserved on disk in blocks of PPN_SEQ_BLOCK before it is used, and not
- * below `at_least` (what telemetry says). -EOVERFLOW: the pair's numbers are used up (claim again). */
-int ppn_store_seq(struct ppn_store *store, struct ppn_pair *pair, uint32_t at_least,
+/* Next frame number for this pair, reserved on disk before it is used, not below `at_least` and not above
+ * `limit` (what telemetry says): -ERANGE, and nothing is used. -EOVERFLOW: the pair's numbers are used up
+ * (claim again). */
+int ppn_store_seq(struct ppn_store *store, struct ppn_pair *pair, uint32_t at_least, uint32_t limit,
 		  uint32_t *ret_seq);
 
 /* Smallest free number of this certificate's range, above every number taken. 0: none left. */

@@ -60,6 +60,8 @@ static void print_state(const json_t *status)
 	printf("node       %-16s %s\n", cli_text(status, "node"), cli_text(status, "address"));
 	if (*cli_text(status, "fingerprint"))
 		printf("           fingerprint      %s\n", cli_text(status, "fingerprint"));
+	if (*cli_text(status, "fleet")) /* as much of it as ppn-admin names */
+		printf("fleet      %.16s\n", cli_text(status, "fleet"));
 	printf("posture    %s\n", cli_text(status, "posture"));
 }
 
@@ -77,6 +79,8 @@ static void print_seal(const json_t *seal)
 	       grouped(cli_number(seal, "passed"), passed));
 	if (*cli_text(seal, "degraded"))
 		printf("           degraded (nft)   %s\n", cli_text(seal, "degraded"));
+	if (*cli_text(seal, "not_in_force"))
+		printf("           NOT YET IN FORCE %s\n", cli_text(seal, "not_in_force"));
 	json_array_foreach(list, i, interface) {
 		const char *why = cli_text(interface, "why"), *hold = cli_text(interface, "hold");
 

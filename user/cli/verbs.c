@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "cli/cli.h"
+#include "host/clock.h"
 #include "host/ctl.h"
 
 enum {
@@ -14,14 +15,6 @@ enum {
 	WAIT_MAX_S = 86400,
 	LOOK_AGAIN_MS = 50, /* for a ppnd that is not there yet */
 };
-
-static uint64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
 
 /* Whole seconds; -1: no number, or out of range. */
 static long seconds(const char *text)
@@ -43,7 +36,7 @@ static json_t *ask_until(const char *path, const char *state, uint64_t deadline,
 	const struct timespec pause = { .tv_nsec = LOOK_AGAIN_MS * 1000000L };
 
 	for (;;) {
-		uint64_t now = now_ms();
+		uint64_t now = ppn_clock_ms(CLOCK_MONOTONIC);
 		json_int_t left = deadline > now ? (json_int_t)((deadline - now + 999) / 1000) : 0;
 		json_t *answer = ppn_ctl_ask(path,
 					     json_pack("{s:s, s:s, s:I}", "verb", "wait", "state",
@@ -54,7 +47,7 @@ static json_t *ask_until(const char *path, const char *state, uint64_t deadline,
 		if (answer && *ret_exit != PPN_EXIT_NO_DAEMON)
 			return answer;
 		json_decref(answer);
-		if (now_ms() >= deadline)
+		if (ppn_clock_ms(CLOCK_MONOTONIC) >= deadline)
 			return NULL;
 		nanosleep(&pause, NULL);
 	}
@@ -71,7 +64,8 @@ enum ppn_exit cli_wait(const struct cli *cli)
 		return cli_error(cli, PPN_EXIT_USAGE,
 				 "ppn wait STATE [--timeout SECONDS, at most %d]", WAIT_MAX_S);
 	snprintf(path, sizeof(path), "%s/%s", cli->run_dir, PPN_CTL_SOCKET);
-	answer = ask_until(path, cli->argv[0], now_ms() + (uint64_t)timeout * 1000, &code);
+	answer = ask_until(path, cli->argv[0],
+			   ppn_clock_ms(CLOCK_MONOTONIC) + (uint64_t)timeout * 1000, &code);
 	if (!answer)
 		return cli_error(cli, code, "no ppnd answered on %s within %ld s", path, timeout);
 	if (json_object_get(answer, "error"))

@@ -48,7 +48,6 @@ struct ppn_ctl_server {
 	void *arg;
 	LIST_HEAD(, ppn_ctl_call) calls;
 	unsigned int n_calls;
-	uint64_t refused;
 	int fd;
 	struct sockaddr_un addr;
 };
@@ -112,10 +111,13 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
 {
 	const struct timeval patience = { .tv_sec = PATIENCE_S };
 	struct ppn_ctl_call *call = arg;
-	int done;
+	size_t before = call->queued;
+	int done = flush_parts(call);
 
 	(void)fd;
-	done = what & EV_TIMEOUT ? -ETIMEDOUT : flush_parts(call);
+	/* When it was us who had no time, the socket has room by now: libevent tells of the time only. */
+	if (done == 0 && what & EV_TIMEOUT && call->queued == before)
+		done = -ETIMEDOUT;
 	if (done < 0)
 		call_gone(call);
 	else if (done == 0)
@@ -255,7 +257,6 @@ static void take_request(struct ppn_ctl_call *call, const char *packet, size_t l
 
 	call->asked = true;
 	if (ppn_ctl_parse(packet, len, &call->request, &verb, why)) {
-		server->refused++;
 		ppn_ctl_error(call, PPN_EXIT_USAGE, "%s", why);
 		return;
 	}
@@ -268,14 +269,14 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 	_cleanup_free_ char *packet = NULL;
 	ssize_t n;
 
-	if (what & EV_TIMEOUT) {
-		call_gone(call);
-		return;
-	}
 	packet = malloc(PPN_CTL_MAX);
 	n = packet ? recv(fd, packet, PPN_CTL_MAX, MSG_DONTWAIT | MSG_TRUNC) : 0;
+	/* The time counts only when nothing has come: it may have been us who had none. */
 	if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
-		event_add(call->readable, NULL);
+		if (what & EV_TIMEOUT)
+			call_gone(call);
+		else
+			event_add(call->readable, NULL);
 		return;
 	}
 	/* The end, an error, or a second request, which breaks the rule of one a connection. */
@@ -330,7 +331,6 @@ static void on_acceptable(evutil_socket_t fd, short what, void *arg)
 	if (client < 0 || getsockopt(client, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
 		return;
 	if (server->n_calls >= CALLS_MAX || !call_new(server, client, peer.uid)) {
-		server->refused++;
 		refuse_busy(client);
 		return;
 	}
@@ -416,11 +416,6 @@ int ppn_ctl_listen(struct ppn_ctl_server **ret_server, struct event_base *base, 
 	server->fd = TAKE_FD(fd);
 	*ret_server = TAKE_PTR(server);
 	return 0;
-}
-
-uint64_t ppn_ctl_refused(const struct ppn_ctl_server *server)
-{
-	return server->refused;
 }
 
 void ppn_ctl_close(struct ppn_ctl_server **server)

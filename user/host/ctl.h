@@ -25,7 +25,7 @@ typedef void ppn_ctl_handler(void *arg, struct ppn_ctl_call *call, const char *v
  * Path 0660, group `group` where it exists (NULL: leave it). A stale socket is replaced; a live
  * one is -EADDRINUSE, another kind of file -EEXIST. At most 32 calls at once (one more is told to
  * try again), 5 s for a request to come and for an answer to be fetched; malformed requests are
- * answered with PPN_EXIT_USAGE and counted. Which uid may use which verb is the handler's to
+ * answered with PPN_EXIT_USAGE. Which uid may use which verb is the handler's to
  * decide. SIGPIPE is never raised.
  */
 int ppn_ctl_listen(struct ppn_ctl_server **ret_server, struct event_base *base, const char *path,
@@ -35,7 +35,6 @@ int ppn_ctl_listen(struct ppn_ctl_server **ret_server, struct event_base *base, 
  * fine.
  */
 void ppn_ctl_close(struct ppn_ctl_server **server);
-uint64_t ppn_ctl_refused(const struct ppn_ctl_server *server);
 
 /*
  * Steal the references. After _answer/_error the call is gone, and request and verb with it.

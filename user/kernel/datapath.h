@@ -126,12 +126,9 @@ int ppn_datapath_row(struct ppn_datapath *dp, const struct ppn_device *device,
 		     const struct ppn_iface_wish *wish, struct ppn_iface *ret_row);
 /* Its device is gone, or elsewhere: the row is the closed one, the slot another's to be, a defunct pin goes. */
 int ppn_datapath_row_drop(struct ppn_datapath *dp, uint32_t ifindex);
-/* Raise the floor of {serial, type}. -ENOSPC: 128 serials are known; the caller drops the oldest. */
+/* Raise the floor of {serial, type}. -ENOSPC: 128 of them are known. */
 int ppn_datapath_floor(struct ppn_datapath *dp, const uint8_t serial[static PPN_SERIAL_LEN],
 		       enum ppn_packet_type type, uint64_t time_ms);
-/* Forget it (no such floor: 0). */
-int ppn_datapath_floor_drop(struct ppn_datapath *dp, const uint8_t serial[static PPN_SERIAL_LEN],
-			    enum ppn_packet_type type);
 
 enum ppn_counter_set { PPN_COUNT_SEAL, PPN_COUNT_EGRESS, PPN_COUNT_FRAME, _PPN_COUNT_MAX };
 /* Sums over CPUs and slots, one row a reason. */

@@ -104,12 +104,3 @@ int ppn_datapath_floor(struct ppn_datapath *dp, const uint8_t serial[static PPN_
 	err = bpf_map_update_elem(dp->map[DP_FLOORS], &key, &time_ms, BPF_ANY);
 	return err == -E2BIG ? -ENOSPC : err;
 }
-
-int ppn_datapath_floor_drop(struct ppn_datapath *dp, const uint8_t serial[static PPN_SERIAL_LEN],
-			    enum ppn_packet_type type)
-{
-	const struct ppn_floor_key key = floor_key(serial, type);
-	int err = bpf_map_delete_elem(dp->map[DP_FLOORS], &key);
-
-	return err == -ENOENT ? 0 : err;
-}

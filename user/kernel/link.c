@@ -11,6 +11,7 @@
 #include <linux/rtnetlink.h>
 #include <linux/sockios.h>
 #include "kernel/link_private.h"
+#include "lib/wire.h"
 
 int ppn_link_open(struct ppn_link **ret_link)
 {
@@ -148,7 +149,6 @@ struct addr_list {
 
 static int take_addr(const struct nlmsghdr *hdr, void *arg)
 {
-	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
 	const struct ifaddrmsg *head = nlmsg_data(hdr);
 	struct nlattr *attr[IFA_MAX + 1], *ip;
 	struct addr_list *list = arg;
@@ -169,8 +169,7 @@ static int take_addr(const struct nlmsghdr *hdr, void *arg)
 	if (head->ifa_family == AF_INET6 && ip && nla_len(ip) == 16) {
 		memcpy(a->ip, nla_data(ip), 16);
 	} else if (head->ifa_family == AF_INET && ip && nla_len(ip) == 4) {
-		memcpy(a->ip, mapped, sizeof(mapped));
-		memcpy(a->ip + 12, nla_data(ip), 4);
+		ppn_address_v4(a->ip, nla_data(ip));
 	} else {
 		return 0;
 	}

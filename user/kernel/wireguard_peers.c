@@ -5,6 +5,7 @@
 #include <string.h>
 #include "kernel/wireguard_private.h"
 #include "lib/crypto.h"
+#include "lib/wire.h"
 
 /* -- reading back -- */
 
@@ -64,8 +65,7 @@ void ppn_wg_endpoint(struct sockaddr_in6 *ret_endpoint, const uint8_t *ip, size_
 	struct sockaddr_in6 endpoint = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
 
 	if (ip_len == 4) {
-		endpoint.sin6_addr.s6_addr[10] = endpoint.sin6_addr.s6_addr[11] = 0xff;
-		memcpy(endpoint.sin6_addr.s6_addr + 12, ip, 4);
+		ppn_address_v4(endpoint.sin6_addr.s6_addr, ip);
 	} else {
 		memcpy(endpoint.sin6_addr.s6_addr, ip, 16);
 		endpoint.sin6_scope_id = scope;

@@ -10,14 +10,6 @@
 #define QUARTER_BITS 22
 #define PLAUSIBLE_CLOCK_S (10ull * 365 * 24 * 3600) /* a clock this far above the floor is wrong */
 
-static bool name_good(const char *name, size_t len)
-{
-	for (size_t i = 0; i < len; i++)
-		if (name[i] < 0x21 || name[i] > 0x7e)
-			return false;
-	return len >= 1 && len <= PPN_NAME_MAX;
-}
-
 /* [first, first + count) inside [low, high]; an empty range starts at 0. */
 static bool range_inside(uint32_t first, uint32_t count, uint32_t low, uint32_t high)
 {
@@ -37,7 +29,7 @@ static bool name_read(char ret_name[static PPN_NAME_LEN], const uint8_t wire[sta
 {
 	size_t len = wire[0];
 
-	if (len > PPN_NAME_MAX || !name_good((const char *)wire + 1, len))
+	if (len > PPN_NAME_MAX || !ppn_name_form((const char *)wire + 1, len))
 		return false;
 	for (size_t i = 1 + len; i < PPN_NAME_LEN; i++)
 		if (wire[i] != 0)
@@ -75,7 +67,7 @@ ssize_t ppn_cert_write(uint8_t *ret_body, size_t max, const struct ppn_cert *cer
 	size_t name_len = strnlen(cert->name, PPN_NAME_LEN);
 	struct ppn_cert_body body = { 0 };
 
-	if (!name_good(cert->name, name_len) || !cert_good(cert))
+	if (!ppn_name_form(cert->name, name_len) || !cert_good(cert))
 		return -EINVAL;
 	if (max < sizeof(body))
 		return -EMSGSIZE;

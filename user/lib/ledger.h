@@ -51,6 +51,8 @@ enum ppn_check ppn_ledger_next(struct ppn_bytes *in, struct ppn_ledger_head *hea
 			       const uint8_t fleet[static PPN_HASH_LEN], const uint8_t *identity,
 			       struct ppn_entry *ret_entry);
 
+#define PPN_LEDGER_RECENT 16 /* the last four results of four seats */
+
 /* The fold: what the entries add up to. Zeroed is "no ledger". */
 struct ppn_ledger_state {
 	struct ppn_entry_genesis genesis; /* entry 0 */
@@ -60,6 +62,8 @@ struct ppn_ledger_state {
 	bool observe; /* of the last seal entry */
 	bool has_seal;
 	bool trial; /* began, and no outcome is written */
+	/* Of the pairs in force, newest first; what is not used is zeros (seq 0). */
+	struct ppn_entry_command recent[PPN_LEDGER_RECENT];
 };
 /*
  * A sequence of types that cannot be (a second genesis, bound without genesis, an authority's

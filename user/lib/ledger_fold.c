@@ -36,6 +36,19 @@ static enum ppn_check fold_genesis(struct ppn_ledger_state *state, const struct 
 	return PPN_CHECK_OK;
 }
 
+static void remember(struct ppn_ledger_state *state, const struct ppn_entry *entry)
+{
+	memmove(&state->recent[1], &state->recent[0],
+		sizeof(state->recent) - sizeof(state->recent[0]));
+	memcpy(&state->recent[0], entry->payload.data, sizeof(state->recent[0]));
+}
+
+/* New keys count from 1: what the former ones were answered is nobody's. */
+static void forget_all(struct ppn_ledger_state *state)
+{
+	memset(state->recent, 0, sizeof(state->recent));
+}
+
 static enum ppn_check fold_holding(struct ppn_ledger_state *state, const struct ppn_entry *entry)
 {
 	(void)entry;
@@ -54,6 +67,18 @@ static enum ppn_check fold_bound(struct ppn_ledger_state *state, const struct pp
 	PPN_COPY(state->bound_hash, bound.bound);
 	PPN_COPY(state->claim_hash, bound.claim);
 	memset(&state->roster, 0, sizeof(state->roster));
+	forget_all(state);
+	return PPN_CHECK_OK;
+}
+
+/* One seat's new pair; the others go on. */
+static enum ppn_check fold_seat(struct ppn_ledger_state *state, const struct ppn_entry *entry)
+{
+	const uint8_t *serial = entry->payload.data;
+
+	for (size_t i = 0; i < PPN_LEDGER_RECENT; i++)
+		if (memcmp(state->recent[i].serial, serial, PPN_SERIAL_LEN) == 0)
+			memset(&state->recent[i], 0, sizeof(state->recent[i]));
 	return PPN_CHECK_OK;
 }
 
@@ -65,15 +90,21 @@ static enum ppn_check fold_roster(struct ppn_ledger_state *state, const struct p
 
 static enum ppn_check fold_isolated(struct ppn_ledger_state *state, const struct ppn_entry *entry)
 {
-	(void)entry;
+	remember(state, entry);
 	state->isolated = true;
 	return PPN_CHECK_OK;
 }
 
 static enum ppn_check fold_released(struct ppn_ledger_state *state, const struct ppn_entry *entry)
 {
-	(void)entry;
+	remember(state, entry);
 	state->isolated = false;
+	return PPN_CHECK_OK;
+}
+
+static enum ppn_check fold_command(struct ppn_ledger_state *state, const struct ppn_entry *entry)
+{
+	remember(state, entry);
 	return PPN_CHECK_OK;
 }
 
@@ -89,6 +120,8 @@ static enum ppn_check fold_seal(struct ppn_ledger_state *state, const struct ppn
 	struct ppn_entry_seal seal;
 
 	memcpy(&seal, entry->payload.data, sizeof(seal));
+	if (seal.mode == PPN_SEAL_OFF)
+		return PPN_CHECK_OK;
 	if (seal.mode != PPN_SEAL_ENFORCE && seal.mode != PPN_SEAL_OBSERVE)
 		return PPN_CHECK_FORM;
 	state->observe = seal.mode == PPN_SEAL_OBSERVE;
@@ -115,6 +148,7 @@ static enum ppn_check fold_discharged(struct ppn_ledger_state *state, const stru
 	memset(state->bound_hash, 0, sizeof(state->bound_hash));
 	memset(state->claim_hash, 0, sizeof(state->claim_hash));
 	memset(&state->roster, 0, sizeof(state->roster));
+	forget_all(state);
 	return PPN_CHECK_OK;
 }
 
@@ -125,9 +159,9 @@ static const struct fold_row rows[] = {
 	[PPN_ENTRY_ROSTER] = { BOUND, sizeof(struct ppn_entry_roster), fold_roster },
 	[PPN_ENTRY_ISOLATED] = { BOUND, sizeof(struct ppn_entry_command), fold_isolated },
 	[PPN_ENTRY_RELEASED] = { BOUND, sizeof(struct ppn_entry_command), fold_released },
-	[PPN_ENTRY_COMMAND] = { GENESIS, sizeof(struct ppn_entry_command), fold_nothing },
+	[PPN_ENTRY_COMMAND] = { GENESIS, sizeof(struct ppn_entry_command), fold_command },
 	[PPN_ENTRY_SEAL] = { GENESIS, sizeof(struct ppn_entry_seal), fold_seal },
-	[PPN_ENTRY_SEAT] = { BOUND, 0, fold_nothing },
+	[PPN_ENTRY_SEAT] = { BOUND, PPN_SERIAL_LEN, fold_seat },
 	[PPN_ENTRY_DISCHARGED] = { BOUND, 0, fold_discharged },
 	[PPN_ENTRY_TRIAL] = { GENESIS, sizeof(struct ppn_entry_trial), fold_trial },
 	[PPN_ENTRY_EGRESS] = { GENESIS, sizeof(struct ppn_entry_egress), fold_nothing },

@@ -170,11 +170,14 @@ static void add_uid(struct line *line, __be32 uid)
 
 static void text_seal(struct line *line, struct ppn_bytes payload)
 {
+	static const char *const modes[] = {
+		[PPN_SEAL_ENFORCE] = "enforce", [PPN_SEAL_OBSERVE] = "observe", [PPN_SEAL_OFF] = "off"
+	};
 	struct ppn_entry_seal seal;
 
-	if (!ppn_take_into(&payload, &seal, sizeof(seal)))
+	if (!ppn_take_into(&payload, &seal, sizeof(seal)) || seal.mode > PPN_SEAL_OFF)
 		return;
-	add(line, " %s", seal.mode == PPN_SEAL_OBSERVE ? "observe" : "enforce");
+	add(line, " %s", modes[seal.mode]);
 	add_uid(line, seal.uid);
 }
 

@@ -19,14 +19,6 @@ enum {
 
 /* ---- words ---- */
 
-static bool name_good(const char *name, size_t len)
-{
-	for (size_t i = 0; i < len; i++)
-		if (name[i] < 0x21 || name[i] > 0x7e)
-			return false;
-	return len >= 1 && len <= PPN_NAME_MAX;
-}
-
 static bool word_symbol(char c)
 {
 	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
@@ -64,13 +56,11 @@ static bool padded_word(const uint8_t *field, size_t size)
 
 static bool endpoint_good(const struct ppn_endpoint *endpoint, const uint8_t prefix[static 16])
 {
-	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
 	const uint8_t *addr = endpoint->addr;
-	bool v4 = memcmp(addr, mapped, sizeof(mapped)) == 0;
 
 	if (!endpoint->port || memcmp(addr, prefix, FLEET_PREFIX_LEN) == 0)
 		return false;
-	if (v4)
+	if (ppn_address_is_v4(addr))
 		return addr[12] != 0 && addr[12] < 224; /* 0/8, multicast and reserved */
 	return addr[0] != 0xff && !ppn_is_zero(addr, 16);
 }
@@ -92,7 +82,7 @@ static bool member_good(const struct ppn_member *m, const uint8_t prefix[static 
 	for (size_t i = 0; i < m->n_endpoints; i++)
 		if (!endpoint_good(&m->endpoint[i], prefix))
 			return false;
-	return name_good(m->name, strlen(m->name)) && roles_good(m->roles, strlen(m->roles));
+	return ppn_name_form(m->name, strlen(m->name)) && roles_good(m->roles, strlen(m->roles));
 }
 
 /* Text of a stated length, which has no NUL inside. */

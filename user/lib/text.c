@@ -72,3 +72,11 @@ bool ppn_op_is_state(uint8_t op)
 {
 	return op < ROWS(ops) && ops[op].is_state;
 }
+
+bool ppn_name_form(const char *name, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (name[i] < 0x21 || name[i] > 0x7e)
+			return false;
+	return len >= 1 && len <= PPN_NAME_MAX;
+}

@@ -169,6 +169,8 @@ struct ppn_cert {
 /* Form: not_after not before not_before, range inside 1..PPN_NUMBER_MAX (a certificate without numbers
  * has first and count 0), name. */
 enum ppn_check ppn_cert_read(const struct ppn_object_view *view, struct ppn_cert *ret_cert);
+/* A name of certificates and rosters: 1..PPN_NAME_MAX of printable ASCII without space. */
+bool ppn_name_form(const char *name, size_t len);
 /* Body only: ppn_object_finish() signs it. -EINVAL: what ppn_cert_read() would call malformed. */
 ssize_t ppn_cert_write(uint8_t *ret_body, size_t max, const struct ppn_cert *cert);
 
@@ -390,5 +392,15 @@ void ppn_fleet_prefix(uint8_t ret_addr[static 16], const uint8_t fleet[static PP
 /* The /112 of an identity; host 1 is the node. A network of one: fleet = H(own identity). */
 void ppn_mesh_address(uint8_t ret_addr[static 16], const uint8_t fleet[static PPN_HASH_LEN],
 		      const uint8_t identity[static PPN_KEY_LEN], uint16_t host);
+
+/* Addresses of both families are 16 bytes here, IPv4 as IPv4-mapped IPv6 (RFC 4291 2.5.5.2). */
+#define PPN_ADDRESS_TEXT 46 /* with the NUL */
+bool ppn_address_is_v4(const uint8_t addr[static 16]);
+/* v4: four bytes in network order. */
+void ppn_address_v4(uint8_t ret_addr[static 16], const void *v4);
+/* "192.0.2.1", "2001:db8::1"; no brackets, no scope. 0 or -EINVAL. */
+int ppn_address_read(uint8_t ret_addr[static 16], const char *text);
+/* The same way back; an IPv4-mapped one as IPv4. Returns ret_text. */
+const char *ppn_address_text(char ret_text[static PPN_ADDRESS_TEXT], const uint8_t addr[static 16]);
 
 #endif

@@ -4,11 +4,13 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fnmatch.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "host/ini.h"
+#include "lib/wire.h"
 
 #define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
 
@@ -107,23 +109,18 @@ static char *next_item(char **at)
 
 static int take_prefix(struct ppn_open_port *ret_row, const char *text, char ret_why[static 160])
 {
-	static const uint8_t mapped[12] = { [10] = 0xff, 0xff };
 	char address[INET6_ADDRSTRLEN];
 	const char *slash = strchr(text, '/');
 	size_t len = slash ? (size_t)(slash - text) : strlen(text);
-	uint32_t bits = 128, base = 0;
+	uint32_t bits = 128, base = memchr(text, ':', len) ? 0 : 96;
 	uint8_t addr[16];
 
 	snprintf(ret_why, 160, "%.60s is no prefix, such as 192.0.2.0/24 or 2001:db8::/32", text);
 	if (len >= sizeof(address))
 		return -EINVAL;
 	snprintf(address, sizeof(address), "%.*s", (int)len, text);
-	if (inet_pton(AF_INET, address, addr + 12) == 1) {
-		memcpy(addr, mapped, sizeof(mapped));
-		base = 96;
-	} else if (inet_pton(AF_INET6, address, addr) != 1) {
+	if (ppn_address_read(addr, address))
 		return -EINVAL;
-	}
 	if (slash && take_number(&bits, slash + 1, 0, 128 - base, ret_why))
 		return -EINVAL;
 	if (slash)
@@ -229,10 +226,19 @@ static int set_claim_port(void *arg, const char *key, const char *value, char re
 static int set_worker_user(void *arg, const char *key, const char *value, char ret_why[static 160])
 {
 	struct ppnd_config *config = arg;
+	const struct passwd *user;
 
 	(void)key;
 	if (!*value || strlen(value) >= sizeof(config->worker_user)) {
 		snprintf(ret_why, 160, "the name of a user");
+		return -EINVAL;
+	}
+	user = getpwnam(value);
+	if (!user || user->pw_uid == 0) {
+		snprintf(ret_why, 160,
+			 user ? "%.100s is root: a user that owns nothing" :
+				"no user %.100s on this machine",
+			 value);
 		return -EINVAL;
 	}
 	snprintf(config->worker_user, sizeof(config->worker_user), "%s", value);

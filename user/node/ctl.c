@@ -208,8 +208,15 @@ static void verb_unseal(struct ppnd *ppnd, struct ppn_ctl_call *call, json_t *re
 {
 	const struct timeval after = { .tv_usec = GOODBYE_MS * 1000 };
 	char why[PPN_WHY_LEN];
+	int err = ppnd_seal_off_record(ppnd, uid);
 
 	(void)request;
+	if (err) {
+		ppn_ctl_error(call, PPN_EXIT_FAILURE,
+			      "still sealed: the ledger entry, which comes first: %s",
+			      strerror(-err));
+		return;
+	}
 	if (ppnd->watch) /* what is taken off now must not be put on again */
 		event_del(ppnd->watch);
 	ppnd_mesh_off(ppnd);

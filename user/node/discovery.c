@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "host/clock.h"
 #include "host/log.h"
 #include "lib/crypto.h"
 #include "node/ppnd.h"
@@ -30,14 +30,6 @@ struct ppnd_discovery {
 	struct here last; /* the last verified beacon, not yet answered */
 	struct here here[PPND_HERE_MAX];
 };
-
-static uint64_t boottime_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_BOOTTIME, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
 
 static int open_socket(void)
 {
@@ -138,7 +130,7 @@ void ppnd_discovery_packet(struct ppnd *ppnd, const struct ppn_packet_event *eve
 	memcpy(discovery->status.authority, beacon.cert.name, sizeof(discovery->status.authority));
 	last = &discovery->last;
 	last->ppnd = ppnd;
-	last->at_ms = boottime_ms();
+	last->at_ms = ppn_clock_ms(CLOCK_BOOTTIME);
 	memcpy(last->serial, beacon.serial, sizeof(last->serial));
 	memcpy(last->box_key, beacon.cert.box_key, sizeof(last->box_key));
 	ppn_hash(last->beacon, packet.data, packet.len);

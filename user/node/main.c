@@ -10,6 +10,7 @@
 
 #include "host/file.h"
 #include "host/log.h"
+#include "host/secret.h"
 #include "lib/crypto.h"
 #include "node/ppnd.h"
 
@@ -392,6 +393,10 @@ int main(int argc, char **argv)
 	if (options.check_config)
 		return EXIT_SUCCESS;
 	(void)signal(SIGPIPE, SIG_IGN);
+	if (ppn_secret_process()) {
+		ppn_log(LOG_ERR, "the kernel would let others read its keys: no PR_SET_DUMPABLE");
+		return EXIT_FAILURE;
+	}
 	if (ppn_crypto_init()) {
 		ppn_log(LOG_ERR, "libsodium does not start");
 		return EXIT_FAILURE;

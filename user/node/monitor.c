@@ -14,10 +14,10 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "host/cleanup.h"
+#include "host/clock.h"
 #include "host/log.h"
 #include "host/packet.h"
 #include "lib/crypto.h"
@@ -43,14 +43,6 @@ struct ppnd_monitor {
 	struct ppnd_ticket ticket[PPN_CLAIM_CONNS_MAX];
 	uint8_t packet[PPN_WORKER_PACKET_MAX];
 };
-
-static uint64_t monotonic_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 /* ---- tickets ---- */
 
@@ -82,7 +74,7 @@ static uint32_t live_tickets(const struct ppnd_monitor *m)
 /* Strangers decide how often this is said. */
 static void refused(struct ppnd_monitor *m, const struct ppnd_ticket *ticket, const char *why)
 {
-	uint64_t now = monotonic_ms();
+	uint64_t now = ppn_clock_ms(CLOCK_MONOTONIC);
 
 	m->status.refused++;
 	snprintf(m->status.last_refused, sizeof(m->status.last_refused), "%s", why);
@@ -108,13 +100,9 @@ static int answer(struct ppnd_monitor *m, const struct ppn_worker_message *messa
 
 static void source_text(char *ret_text, size_t size, const struct ppn_worker_message *ticket)
 {
-	static const uint8_t mapped[12] = { [10] = 0xff, 0xff };
-	const uint8_t *addr = ticket->ticket.source;
-	bool v4 = memcmp(addr, mapped, sizeof(mapped)) == 0;
-	char text[INET6_ADDRSTRLEN] = "?";
+	char text[PPN_ADDRESS_TEXT];
 
-	inet_ntop(v4 ? AF_INET : AF_INET6, addr + (v4 ? 12 : 0), text, sizeof(text));
-	snprintf(ret_text, size, "%s", text);
+	snprintf(ret_text, size, "%s", ppn_address_text(text, ticket->ticket.source));
 }
 
 static int on_ticket(struct ppnd_monitor *m, const struct ppn_worker_message *message, int fd)
@@ -126,7 +114,7 @@ static int on_ticket(struct ppnd_monitor *m, const struct ppn_worker_message *me
 
 	if (fd >= 0 || !ticket || find_ticket(m, message->conn))
 		return -EPROTO;
-	ppnd_ticket_draw(ticket, message->conn, monotonic_ms());
+	ppnd_ticket_draw(ticket, message->conn, ppn_clock_ms(CLOCK_MONOTONIC));
 	source_text(ticket->source, sizeof(ticket->source), message);
 	m->status.accepted++;
 	reply.ticket_answer.ok = true;
@@ -147,7 +135,7 @@ static int on_prove(struct ppnd_monitor *m, const struct ppn_worker_message *mes
 
 	if (fd >= 0 || !ticket || ticket->state != PPND_TICKET_DRAWN)
 		return -EPROTO;
-	if (ppnd_ticket_late(ticket, monotonic_ms()) ||
+	if (ppnd_ticket_late(ticket, ppn_clock_ms(CLOCK_MONOTONIC)) ||
 	    !ppnd_ticket_prove(m->ppnd, ticket, message, &reply, object, why)) {
 		ticket->state = PPND_TICKET_SPENT;
 		refused(m, ticket, why);
@@ -201,7 +189,7 @@ static int on_commit(struct ppnd_monitor *m, const struct ppn_worker_message *me
 	err = wants ? read_bundle(fd, len, &bundle) : 0;
 	if (err)
 		return err;
-	if (ppnd_ticket_late(ticket, monotonic_ms())) {
+	if (ppnd_ticket_late(ticket, ppn_clock_ms(CLOCK_MONOTONIC))) {
 		ticket->state = PPND_TICKET_SPENT;
 		refused(m, ticket, "the claim came too late");
 	} else if (!ppnd_ticket_commit(m->ppnd, ticket, message,
@@ -255,7 +243,7 @@ static void schedule(struct ppnd_monitor *m)
 {
 	struct timeval after;
 
-	if (monotonic_ms() - m->started_ms > SETTLED_MS)
+	if (ppn_clock_ms(CLOCK_MONOTONIC) - m->started_ms > SETTLED_MS)
 		m->backoff_ms = BACKOFF_MIN_MS;
 	after = (struct timeval){ m->backoff_ms / 1000, m->backoff_ms % 1000 * 1000 };
 	m->backoff_ms = m->backoff_ms * 2 > BACKOFF_MAX_MS ? BACKOFF_MAX_MS : m->backoff_ms * 2;
@@ -339,7 +327,7 @@ static int start_worker(struct ppnd_monitor *m)
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return -errno;
 	spawn.monitor_fd = pair[1];
-	m->started_ms = monotonic_ms();
+	m->started_ms = ppn_clock_ms(CLOCK_MONOTONIC);
 	err = ppnd_spawn(&spawn, &m->pid, &m->pidfd);
 	close(pair[1]);
 	if (err) {

@@ -40,13 +40,12 @@ static bool observing_now(struct ppnd *ppnd)
 	       (PPN_POLICY_FLAGS(word) & PPN_POLICY_OBSERVE);
 }
 
-static int record(struct ppnd *ppnd, bool observe, uint32_t uid)
+static int record(struct ppnd *ppnd, enum ppn_seal_mode mode, uint32_t uid)
 {
-	struct ppn_entry_seal entry = {
-		.mode = observe ? PPN_SEAL_OBSERVE : PPN_SEAL_ENFORCE,
-		.uid = htobe32(uid),
-	};
+	struct ppn_entry_seal entry = { .mode = (uint8_t)mode, .uid = htobe32(uid) };
 
+	if (ppnd->state.damaged) /* its ledger takes no more entries */
+		return 0;
 	return ppnd_state_append(&ppnd->state, PPN_ENTRY_SEAL, &entry, sizeof(entry), true);
 }
 
@@ -62,7 +61,7 @@ static void decide(struct ppnd *ppnd)
 		seal->observe = fold->observe;
 	} else if (session_at_first_start(ppnd)) {
 		seal->observe = true;
-		if (record(ppnd, true, UID_PPND))
+		if (record(ppnd, PPN_SEAL_OBSERVE, UID_PPND))
 			ppn_log(LOG_ERR, "observing could not be written to the ledger");
 	} else {
 		/* Without a ledger that says otherwise a restart never opens, nor shuts, what it finds. */
@@ -178,6 +177,46 @@ static uint32_t flags(const struct ppnd *ppnd, enum ppn_state state)
 	return bits;
 }
 
+static void policy_again(evutil_socket_t fd, short what, void *arg)
+{
+	struct ppnd *ppnd = arg;
+
+	(void)fd;
+	(void)what;
+	(void)ppnd_seal_column(ppnd, ppnd->genesis.state); /* it logs, and comes again */
+}
+
+/* The former policy stays in force; said, shown, and tried again after 1, 2, 4 ... 64 seconds. */
+static int not_in_force(struct ppnd *ppnd, enum ppn_state state, int err)
+{
+	struct ppnd_seal *seal = &ppnd->seal;
+	struct timeval after;
+
+	seal->retry_s = !seal->retry_s ? 1 : seal->retry_s < 64 ? 2 * seal->retry_s : 64;
+	after = (struct timeval){ .tv_sec = seal->retry_s };
+	snprintf(seal->why, sizeof(seal->why), "policy of state %s: %s", ppn_state_text(state),
+		 strerror(-err));
+	if (!seal->retry)
+		seal->retry = evtimer_new(ppnd->base, policy_again, ppnd);
+	if (!seal->retry || evtimer_add(seal->retry, &after) < 0)
+		ppn_log(LOG_ERR, "no timer for the seal's policy: restart ppnd");
+	return ppn_log_errno(LOG_ERR, err, "the seal's policy of state %s; again in %u s",
+			     ppn_state_text(state), seal->retry_s);
+}
+
+static void in_force(struct ppnd *ppnd)
+{
+	struct ppnd_seal *seal = &ppnd->seal;
+
+	if (!seal->why[0])
+		return;
+	ppn_log(LOG_NOTICE, "the seal's policy is in force");
+	seal->why[0] = '\0';
+	seal->retry_s = 0;
+	if (seal->retry)
+		(void)evtimer_del(seal->retry);
+}
+
 int ppnd_seal_column(struct ppnd *ppnd, enum ppn_state state)
 {
 	struct ppn_open_port ports[PORTS_MAX];
@@ -194,9 +233,10 @@ int ppnd_seal_column(struct ppnd *ppnd, enum ppn_state state)
 					   &table, ports, n);
 		err = ppn_datapath_refused(ppnd->dp) ? err : 0;
 	}
-	return err ? ppn_log_errno(LOG_ERR, err, "the seal's policy of state %s",
-				   ppn_state_text(state)) :
-		     0;
+	if (err)
+		return not_in_force(ppnd, state, err);
+	in_force(ppnd);
+	return 0;
 }
 
 int ppnd_seal_observe(struct ppnd *ppnd, bool observe, uint32_t uid)
@@ -205,12 +245,17 @@ int ppnd_seal_observe(struct ppnd *ppnd, bool observe, uint32_t uid)
 
 	if (ppnd->seal.observe == observe)
 		return 0;
-	err = ppnd->state.damaged ? 0 : record(ppnd, observe, uid);
+	err = record(ppnd, observe ? PPN_SEAL_OBSERVE : PPN_SEAL_ENFORCE, uid);
 	if (err)
 		return ppn_log_errno(LOG_ERR, err, "the ledger entry of the seal");
 	ppnd->seal.observe = observe;
 	ppn_log(LOG_NOTICE, "the seal %s, by uid %u", observe ? "observes" : "enforces", uid);
 	return ppnd_seal_column(ppnd, ppnd->genesis.state);
+}
+
+int ppnd_seal_off_record(struct ppnd *ppnd, uint32_t uid)
+{
+	return record(ppnd, PPN_SEAL_OFF, uid);
 }
 
 /* ---- a seat on this machine ---- */
@@ -241,6 +286,9 @@ int ppnd_seal_seat(struct ppnd *ppnd, bool on, unsigned int for_s)
 
 void ppnd_policy_stop(struct ppnd *ppnd)
 {
+	if (ppnd->seal.retry)
+		event_free(ppnd->seal.retry);
+	ppnd->seal.retry = NULL;
 	if (ppnd->seal.seat_timer)
 		event_free(ppnd->seal.seat_timer);
 	ppnd->seal.seat_timer = NULL;

@@ -66,6 +66,9 @@ struct ppnd_seal {
 	struct event *dirty; /* links have changed */
 	uint64_t pins_lost; /* times that somebody took pins away */
 	char pins_why[PPN_WHY_LEN]; /* not pinned: why */
+	char why[PPN_WHY_LEN]; /* the policy wanted is not in force: why; the former one is, until a retry works */
+	unsigned int retry_s;
+	struct event *retry;
 	size_t n;
 	struct ppnd_interface interface[PPND_INTERFACES_MAX];
 };
@@ -175,6 +178,7 @@ int ppnd_seal_column(struct ppnd *ppnd,
 int ppnd_seal_observe(struct ppnd *ppnd, bool observe,
 		      uint32_t uid); /* ledger entry, then policy */
 int ppnd_seal_seat(struct ppnd *ppnd, bool on, unsigned int for_s);
+int ppnd_seal_off_record(struct ppnd *ppnd, uint32_t uid); /* ledger entry, before ppnd_seal_off() */
 /* By configuration, by the operator, or by the roster's policy. */
 bool ppnd_seal_observes(const struct ppnd *ppnd);
 void ppnd_policy_stop(struct ppnd *ppnd);
@@ -196,10 +200,15 @@ void ppnd_mesh_stop(struct ppnd *ppnd);
 /* slots.c: command slots in map and file. */
 int ppnd_slots_start(
 	struct ppnd *ppnd); /* before ppn0's program: the map's truth, or fill a fresh map */
-/* A pair's keys and their first block on disk, before the claim or seat body is committed. */
-int ppnd_slots_prepare(struct ppnd *ppnd, const struct ppn_pair_keys *keys, bool seat,
-		       const uint8_t serial[static PPN_SERIAL_LEN],
-		       const uint8_t seat_key[static PPN_KEY_LEN]);
+/*
+ * A pair's first block of numbers on disk, before its claim or seat body is committed. serial: of the seat that
+ * connects, which must find room; NULL: the pair of a claim. -ENOSPC: no room.
+ */
+int ppnd_slots_prepare(struct ppnd *ppnd, const struct ppn_pair_keys *keys, const uint8_t *serial);
+/* The keys of a seat whose entry is in the ledger, on disk. Fails: the former pair stays in force. */
+int ppnd_slots_seat(struct ppnd *ppnd, const struct ppn_pair_keys *keys,
+		    const uint8_t serial[static PPN_SERIAL_LEN],
+		    const uint8_t seat_key[static PPN_KEY_LEN]);
 void ppnd_slots_drop(struct ppnd *ppnd); /* closes those of pairs no longer in force: revoked */
 void ppnd_slots_open(struct ppnd *ppnd); /* of every pair in force; closes the others */
 void ppnd_slots_close(struct ppnd *ppnd);

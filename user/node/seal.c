@@ -292,7 +292,7 @@ enum ppn_hold ppnd_seal_weakest(const struct ppnd *ppnd)
 
 bool ppnd_seal_degraded(const struct ppnd *ppnd)
 {
-	return ppn_datapath_refused(ppnd->dp) ||
+	return ppnd->seal.why[0] || ppn_datapath_refused(ppnd->dp) ||
 	       (ppnd->seal.n && ppnd_seal_weakest(ppnd) < PPN_HOLD_GENERIC);
 }
 

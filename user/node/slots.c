@@ -183,43 +183,56 @@ static void drop_old_seats(struct ppnd *ppnd)
 			      SEATS);
 }
 
-static int put_seat(struct ppnd *ppnd, const struct ppn_pair_keys *keys,
-		    const uint8_t serial[static PPN_SERIAL_LEN],
-		    const uint8_t seat_key[static PPN_KEY_LEN])
+static size_t seat_place(const struct ppnd_slots *slots,
+			 const uint8_t serial[static PPN_SERIAL_LEN])
 {
-	struct ppnd_slots *slots = ppnd->slots;
 	size_t i = 0;
 
-	drop_old_seats(ppnd);
 	while (i < slots->n_seats && memcmp(slots->seat[i].serial, serial, PPN_SERIAL_LEN) != 0)
 		i++;
-	if (i == SEATS_MAX)
-		return -ENOSPC;
-	memcpy(slots->seat[i].claim, ppnd_state_claim(&ppnd->state), PPN_HASH_LEN);
-	memcpy(slots->seat[i].serial, serial, PPN_SERIAL_LEN);
-	memcpy(slots->seat[i].seat_key, seat_key, PPN_KEY_LEN);
-	memcpy(slots->seat[i].command, keys->command, sizeof(keys->command));
-	memcpy(slots->seat[i].telemetry, keys->telemetry, sizeof(keys->telemetry));
-	slots->n_seats += i == slots->n_seats;
-	return write_seats(ppnd);
+	return i;
 }
 
-int ppnd_slots_prepare(struct ppnd *ppnd, const struct ppn_pair_keys *keys, bool seat,
-		       const uint8_t serial[static PPN_SERIAL_LEN],
-		       const uint8_t seat_key[static PPN_KEY_LEN])
+int ppnd_slots_prepare(struct ppnd *ppnd, const struct ppn_pair_keys *keys, const uint8_t *serial)
 {
 	struct ppnd_slots *slots = ppnd->slots;
 	struct mark *mark;
-	int err;
 
 	prune(ppnd);
-	if (slots->n_marks == MARKS_MAX)
+	drop_old_seats(ppnd);
+	if (slots->n_marks == MARKS_MAX || (serial && seat_place(slots, serial) == SEATS_MAX))
 		return -ENOSPC;
 	mark = &slots->mark[slots->n_marks++];
 	*mark = (struct mark){ .reserved = PPN_SEQ_BLOCK, .fresh = true };
 	ppn_hash(mark->key_hash, keys->command, sizeof(keys->command));
-	err = write_marks(ppnd);
-	return err || !seat ? err : put_seat(ppnd, keys, serial, seat_key);
+	return write_marks(ppnd);
+}
+
+int ppnd_slots_seat(struct ppnd *ppnd, const struct ppn_pair_keys *keys,
+		    const uint8_t serial[static PPN_SERIAL_LEN],
+		    const uint8_t seat_key[static PPN_KEY_LEN])
+{
+	struct ppnd_slots *slots = ppnd->slots;
+	const size_t place = seat_place(slots, serial), n = slots->n_seats;
+	struct seat_row former, *row = &slots->seat[place];
+	int err;
+
+	if (place == SEATS_MAX)
+		return -ENOSPC;
+	former = *row;
+	memcpy(row->claim, ppnd_state_claim(&ppnd->state), PPN_HASH_LEN);
+	memcpy(row->serial, serial, PPN_SERIAL_LEN);
+	memcpy(row->seat_key, seat_key, PPN_KEY_LEN);
+	memcpy(row->command, keys->command, sizeof(keys->command));
+	memcpy(row->telemetry, keys->telemetry, sizeof(keys->telemetry));
+	slots->n_seats += place == n;
+	err = write_seats(ppnd);
+	if (err) { /* what a restart would not know of is not in force now */
+		*row = former;
+		slots->n_seats = n;
+	}
+	ppn_wipe(&former, sizeof(former));
+	return err;
 }
 
 /* ---- the map ---- */
@@ -324,8 +337,8 @@ static void recall_results(const struct ppnd *ppnd, struct ppnd_slot *slot)
 {
 	size_t n = 0;
 
-	for (size_t i = 0; i < PPND_RECENT_MAX && n < PPND_SLOT_RESULTS; i++) {
-		const struct ppn_entry_command *entry = &ppnd->state.recent[i];
+	for (size_t i = 0; i < PPN_LEDGER_RECENT && n < PPND_SLOT_RESULTS; i++) {
+		const struct ppn_entry_command *entry = &ppnd->state.fold.recent[i];
 
 		if (entry->seq && memcmp(entry->serial, slot->serial, sizeof(slot->serial)) == 0)
 			slot->results[n++] = (struct ppn_result){

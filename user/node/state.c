@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "host/cleanup.h"
+#include "host/clock.h"
 #include "host/file.h"
 #include "host/log.h"
 #include "lib/crypto.h"
@@ -22,10 +23,7 @@
 
 uint64_t ppnd_now_ms(void)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+	return ppn_clock_ms(CLOCK_REALTIME);
 }
 
 void ppnd_state_damage(struct ppnd_state *state, const char *format, ...)
@@ -48,35 +46,12 @@ static int fail(struct ppnd_state *state, int err, const char *what)
 
 /* ---- ledger ---- */
 
-static void remember(struct ppnd_state *state, const struct ppn_entry *entry)
-{
-	size_t rest = sizeof(state->recent) - sizeof(state->recent[0]);
-
-	if (entry->payload.len < sizeof(state->recent[0]))
-		return;
-	memmove(&state->recent[1], &state->recent[0], rest);
-	memcpy(&state->recent[0], entry->payload.data, sizeof(state->recent[0]));
-}
-
 static enum ppn_check fold(void *arg, const struct ppn_entry *entry)
 {
 	struct ppnd_state *state = arg;
 
-	switch (entry->type) {
-	case PPN_ENTRY_BOUND:
-	case PPN_ENTRY_SEAT:
-	case PPN_ENTRY_DISCHARGED:
+	if (entry->type == PPN_ENTRY_BOUND || entry->type == PPN_ENTRY_DISCHARGED)
 		state->discharged = entry->type == PPN_ENTRY_DISCHARGED;
-		memset(state->recent, 0, sizeof(state->recent)); /* new keys count from 1 */
-		break;
-	case PPN_ENTRY_ISOLATED:
-	case PPN_ENTRY_RELEASED:
-	case PPN_ENTRY_COMMAND:
-		remember(state, entry);
-		break;
-	default:
-		break;
-	}
 	return ppn_ledger_fold(&state->fold, entry);
 }
 

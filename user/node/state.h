@@ -28,7 +28,6 @@
 #include "node/trust.h"
 
 #define PPND_WHY_LEN 160
-#define PPND_RECENT_MAX 16 /* the last four results of four seats, and then some */
 
 struct ppnd_config;
 
@@ -76,7 +75,6 @@ struct ppnd_state {
 	struct ppn_bytes bundle; /* owned */
 	uint32_t boots;
 	/* Commands since the last claim or seat, newest first: what telemetry goes on acknowledging. */
-	struct ppn_entry_command recent[PPND_RECENT_MAX];
 };
 
 struct ppnd_state_paths {

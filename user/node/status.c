@@ -56,12 +56,9 @@ static json_t *hex_json(const void *data, size_t len)
 /* IPv4-mapped ones as IPv4. */
 static json_t *address_json(const uint8_t addr[static 16])
 {
-	static const uint8_t mapped[12] = { [10] = 0xff, 0xff };
-	bool v4 = memcmp(addr, mapped, sizeof(mapped)) == 0;
-	char text[INET6_ADDRSTRLEN] = "";
+	char text[PPN_ADDRESS_TEXT];
 
-	inet_ntop(v4 ? AF_INET : AF_INET6, addr + (v4 ? 12 : 0), text, sizeof(text));
-	return json_string(text);
+	return json_string(ppn_address_text(text, addr));
 }
 
 static json_t *time_json(uint64_t ms)
@@ -182,6 +179,7 @@ static json_t *seal_json(struct ppnd *ppnd)
 	json_t *frame = counts_json(ppnd, PPN_COUNT_FRAME, &ignored, &ignored);
 
 	set(seal, "mode", json_string(ppnd_seal_observes(ppnd) ? "observe" : "enforce"));
+	set(seal, "not_in_force", text_or_null(ppnd->seal.why));
 	set(seal, "interfaces", interfaces_json(ppnd));
 	set(seal, "backstop", ppnd_backstop_json(ppnd));
 	set(seal, "degraded", text_or_null(degraded_why(ppnd)));

@@ -320,8 +320,7 @@ static bool commit_claim(struct commit *commit)
 		goto out;
 	}
 	if (offer.bound.may_send)
-		err = ppnd_slots_prepare(ppnd, &offer.bound.keys, false, offer.bound.claim.serial,
-					 offer.bound.seat_key);
+		err = ppnd_slots_prepare(ppnd, &offer.bound.keys, NULL);
 	if (!err)
 		err = ppnd->happen(ppnd, ppnd->state.is_bound ? PPN_EVENT_RECLAIM : PPN_EVENT_CLAIM,
 				   &detail);
@@ -353,11 +352,13 @@ static bool commit_seat(struct commit *commit)
 	check = agree(commit, seat.y, hash, &keys);
 	if (check != PPN_CHECK_OK)
 		return answer_check(commit, check);
-	err = ppnd_slots_prepare(ppnd, &keys, true, seat.serial, commit->ticket->cert.sign_key);
-	ppn_wipe(&keys, sizeof(keys));
+	err = ppnd_slots_prepare(ppnd, &keys, seat.serial);
 	if (!err)
 		err = ppnd_state_append(&ppnd->state, PPN_ENTRY_SEAT, seat.serial,
 					sizeof(seat.serial), true);
+	if (!err)
+		err = ppnd_slots_seat(ppnd, &keys, seat.serial, commit->ticket->cert.sign_key);
+	ppn_wipe(&keys, sizeof(keys));
 	if (err)
 		return answer_errno(commit, err);
 	ppnd_slots_open(ppnd);

@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
+#include "host/clock.h"
 #include "lib/crypto.h"
 #include "node/claim/claim.h"
 
@@ -44,18 +44,11 @@ static const struct {
 
 /* ---- time ----------------------------------------------------------------------------------- */
 
-static uint64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
-
 /* For the next message of the peer's, within the bound of all of them. */
 static void deadline_next(struct claim_conn *conn)
 {
-	uint64_t now = now_ms(), left = now < conn->until_ms ? conn->until_ms - now : 1;
+	uint64_t now = ppn_clock_ms(CLOCK_MONOTONIC),
+		 left = now < conn->until_ms ? conn->until_ms - now : 1;
 
 	ppn_channel_deadline(conn->channel, left < conn->claim->message_ms ?
 						    (unsigned int)left :
@@ -199,7 +192,7 @@ static enum ppn_worker_end prove(struct claim_conn *conn, const struct input *in
 	memcpy(conn->h, conn->noise.h, sizeof(conn->h));
 	ppn_channel_speak(conn->channel); /* the monitor knows this peer */
 	ppn_channel_limit(conn->channel, PPN_MESSAGE_MAX);
-	conn->until_ms = now_ms() + conn->claim->total_ms;
+	conn->until_ms = ppn_clock_ms(CLOCK_MONOTONIC) + conn->claim->total_ms;
 	deadline_next(conn);
 	return GO_ON;
 }

@@ -68,9 +68,7 @@ static int source_of(const struct sockaddr_storage *peer, uint8_t ret_source[sta
 		*ret_port = ntohs(v6->sin6_port);
 		return 0;
 	case AF_INET:
-		memset(ret_source, 0, 10);
-		memset(ret_source + 10, 0xff, 2);
-		memcpy(ret_source + 12, &v4->sin_addr, 4);
+		ppn_address_v4(ret_source, &v4->sin_addr);
 		*ret_port = ntohs(v4->sin_port);
 		return 0;
 	default:

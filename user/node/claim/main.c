@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "host/log.h"
+#include "host/secret.h"
 #include "lib/crypto.h"
 #include "node/claim/claim.h"
 
@@ -127,14 +128,14 @@ static int become(const struct options *options)
 
 static int restrict_self(void)
 {
-	const struct rlimit none = { 0, 0 }, files = { FILES_MAX, FILES_MAX };
+	const struct rlimit files = { FILES_MAX, FILES_MAX };
+	int err = ppn_secret_process();
 
 	umask(077);
-	if (chdir("/") < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
-	    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 || setrlimit(RLIMIT_CORE, &none) < 0 ||
-	    setrlimit(RLIMIT_NOFILE, &files) < 0)
-		return ppn_log_errno(LOG_ERR, -errno, "restricting this process");
-	return 0;
+	if (!err && (chdir("/") < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+		     setrlimit(RLIMIT_NOFILE, &files) < 0))
+		err = -errno;
+	return err ? ppn_log_errno(LOG_ERR, err, "restricting this process") : 0;
 }
 
 /* ---- the loop ------------------------------------------------------------------------------------ */
