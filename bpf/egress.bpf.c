@@ -86,7 +86,6 @@ static __always_inline void lease_start(struct ppn_lease *lease, __u32 group)
 
 	if (old)
 		*lease = *old;
-	lease->opened = bpf_jiffies64();
 }
 
 static __always_inline int dhcp4_row(struct egress *e)
@@ -98,6 +97,7 @@ static __always_inline int dhcp4_row(struct egress *e)
 	if (!b || e->iface->underlay != PPN_UNDERLAY_DHCP)
 		return PPN_REASON_DHCP;
 	lease_start(&lease, group);
+	lease.opened4 = bpf_jiffies64();
 	__builtin_memcpy(lease.xid4, b->xid, sizeof(lease.xid4));
 	__builtin_memcpy(lease.mac, b->chaddr, sizeof(lease.mac));
 	return bpf_map_update_elem(&leases, &group, &lease, BPF_ANY) ? PPN_REASON_DHCP :
@@ -114,6 +114,7 @@ static __always_inline int dhcp6_row(struct egress *e)
 	    e->iface->underlay != PPN_UNDERLAY_DHCP)
 		return PPN_REASON_DHCP;
 	lease_start(&lease, group);
+	lease.opened6 = bpf_jiffies64();
 	lease.xid6[0] = 0;
 	__builtin_memcpy(lease.xid6 + 1, m + 1, 3);
 	__builtin_memcpy(lease.source6, &e->p.ip6->saddr, sizeof(lease.source6));

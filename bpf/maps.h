@@ -31,6 +31,16 @@ struct {
 } command SEC(".maps");
 
 #if defined(PPN_PROGRAM_SEAL) || defined(PPN_PROGRAM_EGRESS)
+const volatile struct ppn_settings settings = { .hz = 250 };
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, PPN_MAP_RATES);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+	__type(key, __u32);
+	__type(value, struct ppn_rate);
+} rates SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, PPN_MAP_OPEN_PORTS);
@@ -113,14 +123,6 @@ struct {
 	__type(key, struct ppn_floor_key);
 	__type(value, __u64);
 } floors SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, PPN_MAP_RATES);
-	__uint(pinning, LIBBPF_PIN_BY_NAME);
-	__type(key, __u32);
-	__type(value, struct ppn_rate);
-} rates SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);

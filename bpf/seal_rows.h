@@ -102,24 +102,22 @@ static __always_inline int ra_row(struct seal *s)
 
 /* -- row: DHCP, inside a transaction that egress.bpf.c saw open -- */
 
-static __always_inline const struct ppn_lease *open_lease(__u32 group)
+static __always_inline _Bool is_open(__u64 opened)
 {
-	const struct ppn_lease *lease = bpf_map_lookup_elem(&leases, &group);
-
-	if (!lease || bpf_jiffies64() - lease->opened > (__u64)PPN_LEASE_SECONDS * hz)
-		return NULL;
-	return lease;
+	return bpf_jiffies64() - opened <= (__u64)PPN_LEASE_SECONDS * settings.hz;
 }
 
 static __always_inline int dhcp4_row(struct seal *s)
 {
 	const struct ppn_bootp *b = ppn_dhcp4(&s->p, PPN_BOOTP_REPLY);
 	const struct ppn_lease *lease;
+	__u32 group = s->iface->group;
 
 	if (!b || s->iface->underlay != PPN_UNDERLAY_DHCP)
 		return PPN_REASON_DHCP;
-	lease = open_lease(s->iface->group);
-	if (!lease || !ppn_same_xid(b->xid, lease->xid4) || !ppn_same_mac(b->chaddr, lease->mac))
+	lease = bpf_map_lookup_elem(&leases, &group);
+	if (!lease || !is_open(lease->opened4) || !ppn_same_xid(b->xid, lease->xid4) ||
+	    !ppn_same_mac(b->chaddr, lease->mac))
 		return PPN_REASON_DHCP;
 	return PPN_REASON_PASS_DHCP;
 }
@@ -128,12 +126,13 @@ static __always_inline int dhcp6_row(struct seal *s)
 {
 	const __u8 *m = ppn_dhcp6(&s->p);
 	const struct ppn_lease *lease;
+	__u32 group = s->iface->group;
 
 	if (!m || (m[0] != PPN_DHCP6_ADVERTISE && m[0] != PPN_DHCP6_REPLY) ||
 	    !ppn_is_link_local(&s->p.ip6->saddr) || s->iface->underlay != PPN_UNDERLAY_DHCP)
 		return PPN_REASON_DHCP;
-	lease = open_lease(s->iface->group);
-	if (!lease || !ppn_same_xid6(m, lease->xid6) ||
+	lease = bpf_map_lookup_elem(&leases, &group);
+	if (!lease || !is_open(lease->opened6) || !ppn_same_xid6(m, lease->xid6) ||
 	    !ppn_same_address(&s->p.ip6->daddr, lease->source6))
 		return PPN_REASON_DHCP;
 	return PPN_REASON_PASS_DHCP;
@@ -285,7 +284,7 @@ static __always_inline int too_big_row(struct seal *s)
 		return PPN_REASON_ICMP;
 	if (!ppn_conn_known(s->ctx, &conn))
 		return PPN_REASON_ICMP;
-	return limited(&s->p, PPN_RATE_PTB, 0, PPN_REASON_PASS_PTB);
+	return limited(&s->p, PPN_RATE_ERROR, 0, PPN_REASON_PASS_PTB);
 }
 
 /* -- rows: WireGuard, open ports -- */

@@ -247,22 +247,31 @@ PPN_SIZE(struct ppn_floor_key, 20); /* value: __u64, host order, milliseconds */
 
 /* leases: group of ppn_iface (__u32) -> the last DHCP transaction this node opened there. */
 struct ppn_lease {
-	__u64 opened; /* jiffies */
+	__u64 opened4; /* jiffies, of the last DHCPv4 message */
+	__u64 opened6; /* the same of DHCPv6 */
 	__u8 mac[6];
 	__u8 zero[2];
 	__u8 xid4[4];
 	__u8 xid6[4]; /* transaction id in the last 3 bytes */
 	__u8 source6[16];
 };
-PPN_SIZE(struct ppn_lease, 40);
+PPN_SIZE(struct ppn_lease, 48);
 #define PPN_LEASE_SECONDS 60
 
+/* rates: the kernel's alone; bpf/rate.h says what the word means. 0: free. */
 struct ppn_rate {
-	__u64 at; /* jiffies of the last refill */
-	__u32 tokens;
-	__u32 zero;
+	__u64 word;
 };
-PPN_SIZE(struct ppn_rate, 16);
+PPN_SIZE(struct ppn_rate, 8);
+
+/* `settings` in .rodata of seal, seal_tc and egress: the loader's, before it loads. */
+struct ppn_settings {
+	__u64 rate_seed[2]; /* random, the same in all three */
+	__u32 hz; /* 1e9 / resolution of CLOCK_MONOTONIC_COARSE in ns */
+	__u8 rate_off; /* 1: no limits; for tests that count on every packet */
+	__u8 zero[3];
+};
+PPN_SIZE(struct ppn_settings, 24);
 
 /* *_count[PPN_COUNT_INDEX()], per CPU. */
 struct ppn_count {

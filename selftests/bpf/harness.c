@@ -13,9 +13,9 @@
 #include <unistd.h>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include "harness.h"
 #include "seal.skel.h"
 #include "egress.skel.h"
-#include "harness.h"
 
 const uint8_t harness_gate_key[PPN_SIP_KEY_LEN] = { 9, 8, 7, 6, 5, 4, 3, 2, 1 };
 
@@ -76,22 +76,28 @@ static void unpin(struct bpf_object *object)
 		(void)bpf_map__set_pin_path(map, NULL);
 }
 
+static void settings(struct ppn_settings *ret, const struct harness_options *options)
+{
+	*ret = (struct ppn_settings){
+		.rate_seed = { 0x0123456789abcdefULL, 0x1032547698badcfeULL },
+		.hz = tick_hz(),
+		.rate_off = !(options && options->rates),
+	};
+}
+
 static void load_seal(struct harness *h, const struct harness_options *options)
 {
 	h->seal = seal_bpf__open();
 	if (!h->seal)
 		bail_out("open seal.bpf.o");
 	unpin(h->seal->obj);
-	h->seal->rodata->hz = tick_hz();
-	h->seal->rodata->rate_seed[0] = 0x0123456789abcdefULL;
-	h->seal->rodata->rate_seed[1] = 0x1032547698badcfeULL;
-	h->seal->rodata->rate_off = !(options && options->rates);
+	settings(&h->seal->rodata->settings, options);
 	if (seal_bpf__load(h->seal))
 		bail_out("load seal.bpf.o");
 }
 
 /* The maps that both programs name are one. */
-static void load_egress(struct harness *h)
+static void load_egress(struct harness *h, const struct harness_options *options)
 {
 	struct bpf_map *map, *same;
 
@@ -99,6 +105,7 @@ static void load_egress(struct harness *h)
 	if (!h->egress)
 		bail_out("open egress.bpf.o");
 	unpin(h->egress->obj);
+	settings(&h->egress->rodata->settings, options);
 	bpf_object__for_each_map(map, h->egress->obj) {
 		same = bpf_object__find_map_by_name(h->seal->obj, bpf_map__name(map));
 		if (same && !bpf_map__is_internal(map) && bpf_map__reuse_fd(map, bpf_map__fd(same)))
@@ -116,7 +123,7 @@ struct harness *harness_open(const struct harness_options *options)
 		bail_out("calloc");
 	own_world();
 	load_seal(h, options);
-	load_egress(h);
+	load_egress(h, options);
 	h->policy = mmap(NULL, sizeof(*h->policy), PROT_READ | PROT_WRITE, MAP_SHARED,
 			 bpf_map__fd(h->seal->maps.policy), 0);
 	h->port_bits = mmap(NULL, PPN_MAP_PORT_BITS * sizeof(uint64_t), PROT_READ | PROT_WRITE,
@@ -314,7 +321,7 @@ static uint64_t jiffies_now(struct harness *h)
 	if (!harness_lease_now(h, &lease))
 		bail_out("no lease from egress");
 	harness_iface(h, iface.underlay, iface.flags);
-	return lease.opened;
+	return lease.opened4;
 }
 
 void harness_lease(struct harness *h, const struct ppn_lease *lease, unsigned int ago)
@@ -322,7 +329,7 @@ void harness_lease(struct harness *h, const struct ppn_lease *lease, unsigned in
 	struct ppn_lease value = *lease;
 	const uint32_t ifindex = HARNESS_IFINDEX;
 
-	value.opened = jiffies_now(h) - (uint64_t)ago * tick_hz();
+	value.opened4 = value.opened6 = jiffies_now(h) - (uint64_t)ago * tick_hz();
 	put(h->seal->maps.leases, &ifindex, &value);
 }
 

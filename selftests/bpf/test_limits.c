@@ -6,6 +6,8 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -118,6 +120,98 @@ static void check_prefix(struct harness *h)
 	send_many(h, &one, 80, counts);
 	send_many(h, &two, 20, counts);
 	tap_ok(counts[PPN_REASON_RATE] >= 18, "SYN: a /64 is one source");
+}
+
+/* -- one honest source among a million forged ones -- */
+
+enum { FORGED = 1000000, HONEST_EVERY_MS = 100 };
+
+static uint64_t now_ms(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* At its quota of ten a second, while each forged source comes once. */
+static void check_honest(struct harness *h)
+{
+	const struct pkt_spec spec = { CLAIM("192.0.2.91", "192.0.2.1") };
+	uint64_t counts[_PPN_REASON_MAX], due = now_ms();
+	unsigned int sent = 0, passed = 0;
+	struct pkt honest, forged;
+	uint32_t source = 1;
+
+	harness_policy(h, PPN_COLUMN_HOLDING, PPN_POLICY_CLAIM);
+	pkt_build(&spec, &honest);
+	pkt_build(&spec, &forged);
+	harness_counts(h, counts);
+	for (uint32_t i = 0; i < FORGED; i++) {
+		source = source * 1664525 + 1013904223;
+		memcpy(forged.data + forged.l3 + 12, &source, sizeof(source));
+		(void)harness_verdict(h, forged.data, forged.len);
+		if (i % 64 || now_ms() < due)
+			continue;
+		due += HONEST_EVERY_MS;
+		sent++;
+		passed += harness_verdict(h, honest.data, honest.len);
+	}
+	tap_ok(sent >= 5 && passed == sent,
+	       "among %u forged sources %u of %u from an honest one pass", (unsigned int)FORGED,
+	       passed, sent);
+}
+
+/* A second of one source from two CPUs: the rate once, and what may come at once. */
+struct flood {
+	pthread_t thread;
+	struct harness *h;
+	const struct pkt *packet;
+	int cpu;
+};
+
+static void *flood(void *arg)
+{
+	const struct flood *f = arg;
+	const uint64_t end = now_ms() + 1000;
+	cpu_set_t one;
+
+	CPU_ZERO(&one);
+	CPU_SET((size_t)f->cpu, &one);
+	if (pthread_setaffinity_np(pthread_self(), sizeof(one), &one))
+		return NULL;
+	while (now_ms() < end)
+		(void)harness_verdict(f->h, f->packet->data, f->packet->len);
+	return arg;
+}
+
+static void check_two_cpus(struct harness *h)
+{
+	const struct pkt_spec spec = { NS("fe80::c0") };
+	struct flood floods[2] = { { .h = h, .cpu = 0 }, { .h = h, .cpu = 1 } };
+	uint64_t counts[_PPN_REASON_MAX], start = now_ms(), most;
+	struct pkt p;
+	void *ret;
+	bool both = true;
+
+	pkt_build(&spec, &p);
+	harness_counts(h, counts);
+	for (int i = 0; i < 2; i++) {
+		floods[i].packet = &p;
+		if (pthread_create(&floods[i].thread, NULL, flood, &floods[i]))
+			bail_out("pthread_create");
+	}
+	for (int i = 0; i < 2; i++)
+		both &= !pthread_join(floods[i].thread, &ret) && ret;
+	most = 200 + (now_ms() - start) * 100 / 1000;
+	harness_counts(h, counts);
+	if (!both)
+		tap_note("only one CPU: the other thread did not run");
+	tap_ok(counts[PPN_REASON_PASS_ND] * 10 <= most * 11 &&
+		       counts[PPN_REASON_PASS_ND] * 10 >= most * 9 &&
+		       counts[PPN_REASON_RATE] > most,
+	       "from two CPUs %llu pass, the rate says %llu",
+	       (unsigned long long)counts[PPN_REASON_PASS_ND], (unsigned long long)most);
 }
 
 /* -- SYN cookies -- */
@@ -239,13 +333,15 @@ int main(void)
 {
 	struct harness *h = harness_open(&(struct harness_options){ .rates = true });
 
-	tap_plan(3 * N_LIMITS + 3 + 8);
+	tap_plan(3 * N_LIMITS + 3 + 2 + 8);
 	bodies_fill();
 	bodies_connect();
 	for (size_t i = 0; i < N_LIMITS; i++)
 		check_limit(h, &limits[i]);
 	check_drop_path(h);
 	check_prefix(h);
+	check_honest(h);
+	check_two_cpus(h);
 	always_cookies();
 	check_cookie(h, AF_INET, "IPv4");
 	check_cookie(h, AF_INET6, "IPv6");

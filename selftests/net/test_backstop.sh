@@ -68,6 +68,10 @@ reached() { # NODE
 		/^Udp6(InDatagrams|NoPorts|InErrors)/ { total += $2 }
 		END { print total + 0 }' /proc/net/snmp /proc/net/snmp6
 }
+counts() { # NODE: the counters themselves, for people
+	node_exec "$1" nstat -asz 2>/dev/null | awk '$2 != "0" && /^(Ip|Udp|Tcp|Icmp)/ { printf "%s %s, ", $1, $2 }'
+	echo
+}
 sunk() { wc -c <"$(node_log "$1" sink)"; }
 sink() { # NODE: a byte a datagram
 	node_start "$1" sink /usr/bin/python3 -uc '
@@ -76,6 +80,11 @@ s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
 s.bind(("::", 999))
 while s.recv(64): print(end=".")'
 	wait_for 5 node_exec "$1" sh -c 'ss -Hlun sport = 999 | grep -q .'
+}
+seen() { echo "$(reached "$1")/$(sunk "$1")"; }
+nothing() { # NAME NODE BEFORE
+	is "$1" "$(seen "$2")" "$3"
+	[ "$(seen "$2")" = "$3" ] || { counts "$2" >&2 && status "$2" .seal.backstop >&2; }
 }
 moves() { # COMMAND OLD...: its number is above OLD
 	[ "$("${@:2}")" -gt "$1" ]
@@ -98,9 +107,9 @@ check "it says what it is" grep -q 'comment "the seal.s backstop: holding"' "$WO
 check "and what each row is for" grep -q 'tcp dport 9443 .*accept comment "claim"' "$WORLD/rules"
 is "in all families but netdev, which no held interface needs" \
 	"$(grep '^table' "$WORLD/rules" | sort | tr -d '\n')" 'table bridge ppn {table inet ppn {'
-before=$(reached box)/$(sunk box)
+before=$(seen box)
 sleep 0.5
-is "sealed: nothing reaches the stack" "$(reached box)/$(sunk box)" "$before"
+nothing "sealed: nothing reaches the stack" box "$before"
 is "nor what BPF should have dropped, the backstop" "$(dropped box held_in)" 0
 
 # ---- a device that is recreated -----------------------------------------------------------------
@@ -114,20 +123,20 @@ recreate() {
 index() { node_exec box cat /sys/class/net/eth0/ifindex; }
 sealed_anew() { [ "$(status box '.seal.interfaces[0].ifindex')" = "$(index)" ] && holds box eth0 native; }
 
-before=$(reached box)/$(sunk box)
+before=$(seen box)
 dark=$(dropped box dark_in)
 for ((i = 0; i < ROUNDS; i++)); do
 	recreate
 	wait_for 5 sealed_anew || break
 done
 is "recreated $ROUNDS times under the flood: sealed again each time" "$i" "$ROUNDS"
-is "not one forbidden packet reached the stack" "$(reached box)/$(sunk box)" "$before"
+nothing "not one forbidden packet reached the stack" box "$before"
 
 # The window, made as wide as one likes: nobody is there to judge the device.
 kill -STOP "$(node_pid box ppnd)"
 recreate
 sleep 1
-is "ppnd stopped, the device new: nothing reaches the stack" "$(reached box)/$(sunk box)" "$before"
+nothing "ppnd stopped, the device new: nothing reaches the stack" box "$before"
 kill -CONT "$(node_pid box ppnd)"
 check "ppnd goes on: sealed" wait_for 5 sealed_anew
 check "it was the backstop that dropped all that" moves $((dark + 1000)) dropped box dark_in
@@ -190,7 +199,7 @@ took "flushed a hundred times: there after the last" table box
 took_ms=$(($(now_ms) - began))
 check "put back at a bounded rate" test $(($(back box rules) - n)) -le $((took_ms / 200 + 2))
 check "and said a few times, not a hundred" test $(($(wc -l <"$(node_log box ppnd)") - lines)) -le 6
-is "nothing forbidden reached the stack in all this" "$(reached box)/$(sunk box)" "$before"
+nothing "nothing forbidden reached the stack in all this" box "$before"
 
 # ---- neither ppnd nor pins: XDP is off, the second opinion is what is left ------------------------
 
@@ -198,13 +207,13 @@ node_stop box ppnd KILL
 node_exec box sh -c 'rm -rf /sys/fs/bpf/ppn'
 off() { node_exec box ip -j link show dev eth0 | jq -e '.[0].xdp | not'; }
 check "ppnd killed and its pins swept: XDP is off" wait_for 5 off
-is "and nothing forbidden reaches the stack" "$(reached box)/$(sunk box)" "$before"
+nothing "and nothing forbidden reaches the stack" box "$before"
 counted() { node_exec box nft -j list counter inet ppn held_in | jq '.nftables[1].counter.packets'; }
 check "by the backstop" wait_for 5 moves 100 counted
 start box
 check "the next ppnd" wait_state box holding
 check "seals again" wait_for 5 holds box eth0 native
-is "with nothing let in on the way" "$(reached box)/$(sunk box)" "$before"
+nothing "with nothing let in on the way" box "$before"
 
 # ---- what generic XDP does not see --------------------------------------------------------------
 
@@ -224,10 +233,10 @@ check "eth1 is held by generic XDP" wait_for 10 holds box eth1 generic
 tc qdisc add dev k0 clsact
 if tc filter add dev k0 ingress protocol ip u32 match u32 0 0 action mirred egress redirect dev s0 2>/dev/null; then
 	n=$(dropped box held_in)
-	before=$(reached box)/$(sunk box)
+	before=$(seen box)
 	for ((i = 0; i < 10; i++)); do node_exec sender bash -c 'echo x >/dev/udp/203.0.113.2/999'; done
 	check "what tc redirects into it passes generic XDP unseen" wait_for 5 moves $((n + 9)) dropped box held_in
-	is "and is caught" "$(reached box)/$(sunk box)" "$before"
+	nothing "and is caught" box "$before"
 else
 	skip "what tc redirects" "this kernel has no u32 or mirred"
 	skip "is caught" "this kernel has no u32 or mirred"
@@ -255,9 +264,9 @@ is "status says what holds" "$(hold cellar eth0)" nft
 is "its exit code, too" "$(ppn cellar status >/dev/null; echo $?)" 5
 check "and why" bash -c "[[ '$(status cellar .seal.degraded)' = *'not permitted'* || '$(status cellar .seal.degraded)' = *CAP_BPF* ]]"
 check "for people" grep -q 'degraded (nft)' <(ppn cellar status || :)
-before=$(reached cellar)/$(sunk cellar)
+before=$(seen cellar)
 sleep 0.5
-is "sealed: nothing reaches the stack" "$(reached cellar)/$(sunk cellar)" "$before"
+nothing "sealed: nothing reaches the stack" cellar "$before"
 capture_start stranger eth0 quiet ether src "$(node_exec cellar cat /sys/class/net/eth0/address)"
 node_exec cellar ping -n -c3 -i 0.2 -W1 192.0.2.66 >/dev/null 2>&1 || :
 node_exec stranger nc -zw1 192.0.2.3 22 || :

@@ -9,9 +9,9 @@
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/syscall.h>
+#include "kernel/datapath_private.h"
 #include "egress.skel.h"
 #include "frame.skel.h"
-#include "kernel/datapath_private.h"
 #include "seal.skel.h"
 #include "seal_tc.skel.h"
 
@@ -117,31 +117,32 @@ static int open_object(struct ppn_datapath *dp, enum dp_object which,
 	return 0;
 }
 
-_Static_assert(sizeof(struct seal_bpf__rodata) == sizeof(struct seal_tc_bpf__rodata) &&
-		       offsetof(struct seal_bpf__rodata, rate_seed) ==
-			       offsetof(struct seal_tc_bpf__rodata, rate_seed),
-	       "one set of settings");
+_Static_assert(offsetof(struct seal_bpf__rodata, settings) == 0 &&
+		       offsetof(struct seal_tc_bpf__rodata, settings) == 0 &&
+		       offsetof(struct egress_bpf__rodata, settings) == 0,
+	       "settings come first");
 
-/* What rate.h asks of its loader. */
-static int set_rates(struct bpf_object *seal, char *ret_why)
+/* The compiler's own constants follow the settings. */
+static int set_settings(struct ppn_datapath *dp, struct bpf_object *object, char *ret_why)
 {
-	struct bpf_map *map = bpf_object__find_map_by_name(seal, ".rodata");
-	union {
-		struct seal_bpf__rodata rodata;
-		uint8_t section[256]; /* the compiler's own constants follow */
-	} u;
+	struct bpf_map *map = bpf_object__find_map_by_name(object, ".rodata");
+	struct ppn_settings *settings = &dp->settings;
+	uint8_t section[512];
 	size_t len = 0;
 	const void *initial = map ? bpf_map__initial_value(map, &len) : NULL;
 
-	if (!initial || len < sizeof(u.rodata) || len > sizeof(u))
-		return dp_why(ret_why, -EINVAL, "seal.bpf.o: not the settings it was built with");
-	memcpy(&u, initial, len);
-	u.rodata.hz = dp_hz();
-	if (!u.rodata.hz || getrandom(u.rodata.rate_seed, sizeof(u.rodata.rate_seed), 0) !=
-				    (ssize_t)sizeof(u.rodata.rate_seed))
+	if (!initial || len < sizeof(*settings) || len > sizeof(section))
+		return dp_why(ret_why, -EINVAL, "%s.bpf.o: not the settings it was built with",
+			      bpf_object__name(object));
+	settings->hz = dp_hz();
+	if (!settings->hz ||
+	    (!settings->rate_seed[0] && getrandom(settings->rate_seed, sizeof(settings->rate_seed),
+						  0) != (ssize_t)sizeof(settings->rate_seed)))
 		return dp_why(ret_why, -EIO, "the kernel's tick or random numbers: %s",
 			      strerror(errno));
-	return bpf_map__set_initial_value(map, &u, len);
+	memcpy(section, initial, len);
+	memcpy(section, settings, sizeof(*settings));
+	return bpf_map__set_initial_value(map, section, len);
 }
 
 int dp_object_open(struct ppn_datapath *dp, enum dp_object which, struct bpf_object **ret_object,
@@ -152,8 +153,8 @@ int dp_object_open(struct ppn_datapath *dp, enum dp_object which, struct bpf_obj
 
 	if (err)
 		return err;
-	if (which == DP_SEAL || which == DP_TC)
-		err = set_rates(object, ret_why);
+	if (which != DP_FRAME)
+		err = set_settings(dp, object, ret_why);
 	if (err)
 		bpf_object__close(object);
 	else

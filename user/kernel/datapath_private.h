@@ -86,6 +86,7 @@ struct ppn_datapath {
 	struct dp_shared shared[DP_SHARED_MAX];
 	bool rows_adopted;
 	struct dp_counter counter[PPN_COUNT_SLOTS];
+	struct ppn_settings settings; /* of this process's programs */
 	int clock; /* program that tells jiffies; -1: not loaded */
 	struct dp_walk flows; /* where the sweep stands */
 	char refused[PPN_WHY_LEN]; /* ppn_datapath_none(): why; then nothing above is the kernel's */
