@@ -3,10 +3,6 @@
  * XDP on external interfaces: the rows of seal_rows.h, behind what quick.h tells without them.
  */
 #define PPN_PROGRAM_SEAL
-#define PPN_CONTEXT struct xdp_md
-#define ppn_load_bytes bpf_xdp_load_bytes
-#include <linux/bpf.h>
-#include <bpf/bpf_helpers.h>
 #include "quick.h"
 #include "seal_rows.h"
 

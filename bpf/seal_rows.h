@@ -4,15 +4,13 @@
  * and account.h turns into verdict and counter; the dispatch at the end picks the row. Default is drop,
  * and what drops does no work it could skip: rates, sockets and hashes are asked last.
  *
- * seal.bpf.c (XDP) and seal_tc.bpf.c (TC ingress) are the two entries. Each defines, before it includes
- * this, PPN_CONTEXT (the type of its context) and ppn_load_bytes(context, offset, to, len).
+ * seal.bpf.c (XDP) and seal_tc.bpf.c (TC ingress, which defines PPN_PROGRAM_SEAL_TC) are the two entries.
  */
 #ifndef PPN_BPF_SEAL_ROWS_H
 #define PPN_BPF_SEAL_ROWS_H
 
-#ifndef PPN_CONTEXT
-#error "which entry?"
-#endif
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
 #include "maps.h"
 #include "account.h"
 #include "conn.h"
@@ -23,6 +21,14 @@
 #include "ports.h"
 #include "rate.h"
 #include "underlay.h"
+
+#ifdef PPN_PROGRAM_SEAL_TC
+#define PPN_CONTEXT struct __sk_buff
+#define ppn_load_bytes bpf_skb_load_bytes
+#else
+#define PPN_CONTEXT struct xdp_md
+#define ppn_load_bytes bpf_xdp_load_bytes
+#endif
 
 struct seal {
 	PPN_CONTEXT *ctx;

@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* TC ingress on external interfaces where XDP has another's program: the rows of seal_rows.h. */
 #define PPN_PROGRAM_SEAL
-#define PPN_CONTEXT struct __sk_buff
-#define ppn_load_bytes bpf_skb_load_bytes
-#include <linux/bpf.h>
-#include <bpf/bpf_helpers.h>
+#define PPN_PROGRAM_SEAL_TC
 #include "seal_rows.h"
 
 SEC("tc")

@@ -172,7 +172,7 @@ room() {
 
 check_rooms() {
 	none "$(
-		room 'bpf/(libbpf|bpf|btf)\.h|xdp/libxdp\.h' 'user/kernel/|selftests/(bpf|bench)/'
+		room 'bpf/(libbpf|bpf|btf)\.h|xdp/libxdp\.h' 'user/kernel/|selftests/(bpf|bench|net)/'
 		room 'netlink/|nftables/' 'user/kernel/'
 		room 'sodium' 'user/lib/|selftests/'
 		room 'wslay/|http_parser\.h' 'user/host/|user/node/claim/'

@@ -6,6 +6,7 @@
 #define SEC(name)
 #define LIBBPF_OPTS(type, name, ...) struct type name = { __VA_ARGS__ }
 #define DECLARE_LIBBPF_OPTS LIBBPF_OPTS
+#define DECLARE_LIBXDP_OPTS LIBBPF_OPTS
 #define json_array_foreach(array, index, value) \
 	for (index = 0; (value = json_array_get(array, index)); index++)
 #define json_object_foreach(object, key, value)                    \

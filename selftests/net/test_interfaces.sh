@@ -21,10 +21,8 @@ DIR=$(node_dir box)
 mkdir -p "$DIR/etc"
 PINS=/sys/fs/bpf/ppn/2
 
-config() { # LINES OF [seal]
-	printf '[node]\nexternal = eth*, wan*\nbeacon_window = 0\n[seal]\nmode = enforce\n%s\n[rescue]\ntcp/8080 = 192.0.2.0/24\n' \
-		"${1:-}" >"$DIR/etc/ppnd.conf"
-}
+printf '[node]\nexternal = eth*, wan*\nbeacon_window = 0\n[seal]\nmode = enforce\n[rescue]\ntcp/8080 = 192.0.2.0/24\n' \
+	>"$DIR/etc/ppnd.conf"
 start() {
 	node_start box ppnd ppnd --config "$DIR/etc/ppnd.conf" --state-dir "$DIR/state" --run-dir /run/ppn
 	wait_for 10 node_exec box ppn wait holding --timeout 10 --run-dir /run/ppn
@@ -48,7 +46,6 @@ row() { node_exec box bpftool -j map lookup pinned "$PINS/ifaces" key $(($1 % 25
 xdp_on() { node_exec box ip -j -d link show dev "$1" | jq -e '.[0].xdp' >/dev/null; }
 logged() { grep -qE "$1" "$(node_log box ppnd)"; }
 
-config
 start
 is "an interface that is there: native" "$(iface eth0 '[.hold, .why, .external] | @csv')" '"native",,true'
 is "and why it is external" "$(iface eth0 .external_why)" "external = eth* names it"
@@ -155,7 +152,7 @@ conf.verb = 0
 sendp(Ether(src="02:00:00:00:00:07", dst=sys.argv[1], type=0x1234) / Raw(b"x" * 50), iface="eth0", count=int(sys.argv[2]))' "$@"; }
 mac() { node_exec box ip -j link show dev "$1" | jq -r '.[0].address'; }
 fresh() { [ "$(counted "$1")" -lt 20 ]; }
-SLOT=$(row "$(index eth1)" | jq .slot)
+slot=$(row "$(index eth1)" | jq .slot)
 send "$(mac eth1)" 40
 check "packets are counted where they came in" wait_for 5 eval '[ "$(counted eth1)" -ge 40 ]'
 node_exec box ip link del eth1
@@ -165,7 +162,7 @@ done
 all_held() { [ "$(ppn status --json | jq '[.seal.interfaces[] | select(.hold == "native")] | length')" -eq 41 ]; }
 check "40 at once: each sealed" wait_for 20 all_held
 is "31 have a slot, the others share one" "$(ppn status --json | jq '[.seal.interfaces[] | select(.dropped != null)] | length')" 31
-check "the slot was given again" eval '[ "$(for i in $(seq 40); do row "$(index "wan$i")"; done | jq -s "[.[] | select(.slot == $SLOT)] | length")" -eq 1 ]'
+is "the slot was given again" "$(for i in $(seq 40); do row "$(index "wan$i")"; done | jq -s "[.[] | select(.slot == $slot)] | length")" 1
 check "and counts from zero" eval '[ "$(ppn status --json | jq "[.seal.interfaces[] | select(.name != \"eth0\") | .dropped // 0] | max")" -lt 40 ]'
 for i in $(seq 40); do
 	node_exec box ip link del "wan$i"
