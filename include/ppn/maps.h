@@ -4,7 +4,8 @@
  * user/kernel/. Every key and value spells out its padding; none has an enum or bool member.
  *
  * Pins (0600 in folders of 0700): PPN_PIN_ROOT/PPN_ABI/MAP and PPN_PIN_ROOT/PPN_ABI/links/IFINDEX.
- * A change of any layout here bumps PPN_ABI.
+ * A change of any layout here bumps PPN_ABI. An upgrade carries over what kept its shape; a policy table may
+ * grow at its end, and struct ppn_command must stay as it is (user/kernel/datapath_upgrade.c).
  *
  * map           kind           writer   what
  * policy        array, mmap    ppnd     the column of the seal and what it compares with

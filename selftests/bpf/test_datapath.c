@@ -216,6 +216,7 @@ static mode_t mode_of(const char *path)
 
 static void test_open(void)
 {
+	const struct ppn_command command = { 0 };
 	struct ppn_datapath *dp;
 	bool fresh;
 
@@ -227,7 +228,11 @@ static void test_open(void)
 	   "folders 0700, pins 0600, with umask 0");
 	ppn_datapath_close(&dp);
 	dp = open_dp(&fresh);
-	ok(!fresh, "second open: the command map was there");
+	ok(fresh, "again, by one that ended before it filled the command map: still fresh");
+	ok(!ppn_datapath_command_fill(dp, &command), "command map filled");
+	ppn_datapath_close(&dp);
+	dp = open_dp(&fresh);
+	ok(!fresh, "from then on it is the truth");
 	ppn_datapath_close(&dp);
 	must("chmod 0755 " FOLDER);
 	dp = open_dp(NULL);

@@ -31,12 +31,13 @@ static const struct {
 static const struct {
 	enum dp_object object;
 	enum bpf_prog_type type;
+	const char *pin;
 } programs[_DP_PROGRAM_MAX] = {
-	[DP_SEAL_IN] = { DP_SEAL, BPF_PROG_TYPE_XDP },
-	[DP_SEAL_OUT] = { DP_EGRESS, BPF_PROG_TYPE_SCHED_CLS },
-	[DP_SEAL_TC] = { DP_TC, BPF_PROG_TYPE_SCHED_CLS },
-	[DP_MESH_IN] = { DP_FRAME, BPF_PROG_TYPE_XDP },
-	[DP_MESH_OUT] = { DP_FRAME, BPF_PROG_TYPE_SCHED_CLS },
+	[DP_SEAL_IN] = { DP_SEAL, BPF_PROG_TYPE_XDP, "seal_in" },
+	[DP_SEAL_OUT] = { DP_EGRESS, BPF_PROG_TYPE_SCHED_CLS, "seal_out" },
+	[DP_SEAL_TC] = { DP_TC, BPF_PROG_TYPE_SCHED_CLS, "seal_tc" },
+	[DP_MESH_IN] = { DP_FRAME, BPF_PROG_TYPE_XDP, "mesh_in" },
+	[DP_MESH_OUT] = { DP_FRAME, BPF_PROG_TYPE_SCHED_CLS, "mesh_out" },
 };
 
 static const char *const maps[_DP_MAP_MAX] = {
@@ -58,6 +59,22 @@ static const char *const maps[_DP_MAP_MAX] = {
 	[DP_EGRESS_COUNT] = "egress_count",
 	[DP_FRAME_COUNT] = "frame_count",
 };
+
+/* What only ppn0 has. */
+static bool is_mesh_map(enum dp_map which)
+{
+	return which == DP_SLOTS || which == DP_FRAMES || which == DP_FRAME_COUNT;
+}
+
+const char *dp_program_pin(enum dp_program which)
+{
+	return programs[which].pin;
+}
+
+const char *dp_map_name(enum dp_map which)
+{
+	return maps[which];
+}
 
 uint64_t dp_now_ms(void)
 {
@@ -194,19 +211,26 @@ static int find_map(const struct ppn_datapath *dp, const char *name)
 	int fd = -ENOENT;
 
 	for (int i = 0; i < _DP_OBJECT_MAX && fd < 0; i++)
-		fd = bpf_object__find_map_fd_by_name(dp->object[i], name);
+		if (dp->object[i])
+			fd = bpf_object__find_map_fd_by_name(dp->object[i], name);
 	return fd;
 }
 
 static int find_all(struct ppn_datapath *dp, char *ret_why)
 {
 	for (int i = 0; i < _DP_PROGRAM_MAX; i++) {
+		dp->program[i] = -1;
+		if (!dp->object[programs[i].object])
+			continue;
 		dp->program[i] = find_program(dp, i);
 		if (dp->program[i] < 0)
 			return dp_why(ret_why, dp->program[i], "%s.bpf.o lacks a program",
 				      objects[programs[i].object].name);
 	}
 	for (int i = 0; i < _DP_MAP_MAX; i++) {
+		dp->map[i] = -1;
+		if (dp->seal_only && is_mesh_map(i))
+			continue;
 		dp->map[i] = find_map(dp, maps[i]);
 		if (dp->map[i] < 0)
 			return dp_why(ret_why, dp->map[i], "no program has the map %s", maps[i]);
@@ -231,7 +255,7 @@ static int map_all(struct ppn_datapath *dp, char *ret_why)
 	int err;
 
 	err = map_memory(dp->map[DP_POLICY], sizeof(*dp->policy), &dp->policy);
-	if (!err)
+	if (!err && !dp->seal_only)
 		err = map_memory(dp->map[DP_SLOTS], PPN_SEATS_MAX * sizeof(*dp->slots), &dp->slots);
 	if (!err)
 		err = map_memory(dp->map[DP_PORT_BITS], PPN_MAP_PORT_BITS * sizeof(*dp->port_bits),
@@ -246,37 +270,59 @@ static int map_all(struct ppn_datapath *dp, char *ret_why)
 	dp->policy_id = info.id;
 	/* Another process may have changed them a moment ago. */
 	dp->flipped_ms = dp->policy->word ? dp_now_ms() : 0;
-	for (int i = 0; i < PPN_SEATS_MAX; i++)
+	for (int i = 0; dp->slots && i < PPN_SEATS_MAX; i++)
 		dp->closed_ms[i] = dp->slots[i].generation ? dp_now_ms() : 0;
 	return 0;
 }
 
-static int load_all(struct ppn_datapath *dp, bool *ret_fresh, char *ret_why)
+static int load_locked(struct ppn_datapath *dp, char *ret_why)
 {
-	char path[PATH_MAX];
-	bool fresh;
-	int fd, err;
+	int err = 0;
 
-	err = dp_folder_lock(dp, &fd, ret_why);
-	if (err)
-		return err;
-	fresh = access(dp_map_path(dp, maps[DP_COMMAND], path), F_OK) != 0;
 	for (int i = 0; i < _DP_OBJECT_MAX && !err; i++)
-		err = load_object(dp, i, ret_why);
+		if (i != DP_FRAME || !dp->seal_only)
+			err = load_object(dp, i, ret_why);
 	if (!err)
 		err = find_all(dp, ret_why);
 	if (!err)
 		err = map_all(dp, ret_why);
 	if (!err)
-		err = dp_link_sweep(dp);
+		err = dp_programs_pin(dp, ret_why);
+	if (!err && dp->older)
+		err = dp_upgrade(dp, ret_why);
+	if (err)
+		return err;
+	dp_programs_sweep(dp);
+	return dp_link_sweep(dp);
+}
+
+static int load_all(struct ppn_datapath *dp, bool *ret_fresh, char *ret_why)
+{
+	char path[PATH_MAX];
+	bool untouched;
+	int fd, err;
+
+	err = dp_folder_lock(dp, &fd, ret_why);
+	if (err)
+		return err;
+	dp->filled = access(dp_map_path(dp, DP_FILLED, path), F_OK) == 0;
+	untouched = access(dp_map_path(dp, maps[DP_POLICY], path), F_OK) != 0;
+	/* ppn0's programs of an older ABI have to be swapped as well. */
+	dp->seal_only &= !dp->older;
+	err = load_locked(dp, ret_why);
+	if (!err && !dp->blind)
+		err = dp_folder_alive(dp, ret_why);
+	/* What had no pins of ours before has none after a failure. */
+	if (err && untouched && !dp->swapping)
+		(void)dp_folder_remove(dp);
 	close(fd);
 	if (!err)
-		*ret_fresh = fresh;
+		*ret_fresh = !dp->filled;
 	return err;
 }
 
-int ppn_datapath_open(struct ppn_datapath **ret_dp, const char *pin_root, bool *ret_fresh,
-		      char ret_why[static PPN_WHY_LEN])
+static int open_handle(struct ppn_datapath **ret_dp, const char *pin_root, bool blind,
+		       bool *ret_fresh, char *ret_why)
 {
 	const char *root = pin_root ? pin_root : PPN_PIN_ROOT;
 	struct ppn_datapath *dp;
@@ -287,7 +333,8 @@ int ppn_datapath_open(struct ppn_datapath **ret_dp, const char *pin_root, bool *
 	dp = calloc(1, sizeof(*dp));
 	if (!dp)
 		return dp_why(ret_why, -ENOMEM, "no memory");
-	dp->clock = -1;
+	dp->clock = dp->alive = -1;
+	dp->blind = dp->seal_only = blind;
 	(void)snprintf(dp->root, sizeof(dp->root), "%s", root);
 	(void)snprintf(dp->folder, sizeof(dp->folder), "%s/%d", root, PPN_ABI);
 	(void)snprintf(dp->links, sizeof(dp->links), "%s/links", dp->folder);
@@ -298,6 +345,18 @@ int ppn_datapath_open(struct ppn_datapath **ret_dp, const char *pin_root, bool *
 	}
 	*ret_dp = dp;
 	return 0;
+}
+
+int ppn_datapath_open(struct ppn_datapath **ret_dp, const char *pin_root, bool *ret_fresh,
+		      char ret_why[static PPN_WHY_LEN])
+{
+	return open_handle(ret_dp, pin_root, false, ret_fresh, ret_why);
+}
+
+int ppn_datapath_open_seal(struct ppn_datapath **ret_dp, const char *pin_root, bool *ret_fresh,
+			   char ret_why[static PPN_WHY_LEN])
+{
+	return open_handle(ret_dp, pin_root, true, ret_fresh, ret_why);
 }
 
 void ppn_datapath_close(struct ppn_datapath **dp)
@@ -317,6 +376,8 @@ void ppn_datapath_close(struct ppn_datapath **dp)
 		(void)munmap(d->flow_filter, PPN_MAP_FLOW_FILTER * sizeof(*d->flow_filter));
 	if (d->clock >= 0)
 		close(d->clock);
+	if (d->alive >= 0)
+		close(d->alive);
 	for (size_t i = 0; i < d->n_held; i++)
 		close(d->held[i].fd);
 	for (int i = 0; i < _DP_OBJECT_MAX; i++)

@@ -3,8 +3,12 @@
  * The datapath: loads, pins, attaches and feeds the BPF programs. The only file that knows libbpf.
  *
  * Programs and maps live under PPN_PIN_ROOT/PPN_ABI (ppn/maps.h) and outlive this process: opening
- * reuses pinned maps, and swaps newer programs into pinned links without a gap (bpf_link update, TC
- * replace). Holding the pin folder's flock, one process at a time loads, attaches and takes off.
+ * reuses pinned maps, and sealing swaps newer programs into pinned links without a gap (bpf_link update,
+ * TC replace). Holding the pin folder's flock, one process at a time loads, attaches and takes off.
+ *
+ * Pins of an older ABI are brought over when they are met (datapath_upgrade.c): new maps get what the old
+ * ones remember, the pinned links and filters get the new programs, the old folder goes. Interrupted at
+ * any point, the next opening goes on from there. Pins of a newer ABI are refused (-EPROTO).
  *
  * Every function returns 0 or -errno. `ret_why` (PPN_WHY_LEN) gets the sentence an operator reads:
  * what, which, and what to do; it is set on every error and where a hold is weaker than native.
@@ -24,8 +28,11 @@
 
 struct ppn_datapath;
 
-/* pin_root: NULL for PPN_PIN_ROOT. Mounts nothing. Raises RLIMIT_MEMLOCK where the kernel still wants it.
- * ret_fresh: true when no pinned `command` map was there, so nothing remembers isolation or windows. */
+/*
+ * pin_root: NULL for PPN_PIN_ROOT. Mounts nothing. Raises RLIMIT_MEMLOCK where the kernel still wants it.
+ * ret_fresh: true when no ppnd had this open since the pins were made, so nothing remembers isolation or
+ * windows. While the handle is open the pins say that a ppnd lives.
+ */
 int ppn_datapath_open(struct ppn_datapath **ret_dp, const char *pin_root, bool *ret_fresh,
 		      char ret_why[static PPN_WHY_LEN]);
 /*
@@ -35,6 +42,15 @@ int ppn_datapath_open(struct ppn_datapath **ret_dp, const char *pin_root, bool *
  */
 int ppn_datapath_none(struct ppn_datapath **ret_dp, const char *why);
 const char *ppn_datapath_refused(const struct ppn_datapath *dp);
+/*
+ * For a blind seal without ppnd: only what external interfaces need. Of the calls below it has those of
+ * "seal" and ppn_datapath_policy*(). Never makes a later opening less fresh. -EBUSY: pins of an older ABI
+ * that a living ppnd uses.
+ */
+int ppn_datapath_open_seal(struct ppn_datapath **ret_dp, const char *pin_root, bool *ret_fresh,
+			   char ret_why[static PPN_WHY_LEN]);
+/* A bpffs where the pins go, unless there is one. Wants CAP_SYS_ADMIN. */
+int ppn_datapath_mount(const char *pin_root, char ret_why[static PPN_WHY_LEN]);
 /* Closes fds; programs, links and pins stay. */
 void ppn_datapath_close(struct ppn_datapath **dp);
 

@@ -108,6 +108,8 @@ int ppn_datapath_seal(struct ppn_datapath *dp, uint32_t ifindex, enum ppn_hold *
 	int err;
 
 	ret_why[0] = '\0';
+	if (dp->blind && !ppn_datapath_hold(dp, ifindex, ret_hold) && *ret_hold != PPN_HOLD_NONE)
+		return 0;
 	err = attach(dp, ifindex, false, ret_why);
 	if (err)
 		return err;

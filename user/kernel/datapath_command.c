@@ -69,37 +69,33 @@ int ppn_datapath_command(struct ppn_datapath *dp, struct ppn_command *ret_comman
 static int is_mesh(struct ppn_datapath *dp, const char *name, int fd,
 		   const struct dp_link_info *info, void *arg)
 {
-	char program[BPF_OBJ_NAME_LEN];
-
-	(void)dp;
 	(void)name;
 	(void)fd;
-	return info->ifindex && !strcmp(dp_program_name(info->prog_id, program), arg) ? -EBUSY : 0;
+	(void)arg;
+	return info->ifindex && (info->prog_id == dp->program_id[DP_MESH_IN] ||
+				 dp_program_of(dp->folder, info->prog_id) == DP_MESH_IN) ?
+		       -EBUSY :
+		       0;
 }
 
 int ppn_datapath_command_fill(struct ppn_datapath *dp, const struct ppn_command *command)
 {
-	char name[BPF_OBJ_NAME_LEN];
-	struct bpf_prog_info info = { 0 };
 	struct dp_link_info link = { 0 };
-	__u32 len = sizeof(info), zero = 0;
+	const __u32 zero = 0;
 	int err;
 
 	if (dp->refused[0]) {
 		dp->command = *command;
 		return 0;
 	}
-	err = bpf_obj_get_info_by_fd(dp->program[DP_MESH_IN], &info, &len);
-	if (err)
-		return err;
-	memcpy(name, info.name, sizeof(name));
-	err = dp_link_each(dp, is_mesh, name);
+	err = dp_link_each(dp, is_mesh, NULL);
 	for (size_t i = 0; i < dp->n_held && !err; i++)
 		if (!dp_link_info(dp->held[i].fd, &link))
-			err = is_mesh(dp, NULL, dp->held[i].fd, &link, name);
+			err = is_mesh(dp, NULL, dp->held[i].fd, &link, NULL);
 	if (err)
 		return err;
-	return bpf_map_update_elem(dp->map[DP_COMMAND], &zero, command, BPF_F_LOCK);
+	err = bpf_map_update_elem(dp->map[DP_COMMAND], &zero, command, BPF_F_LOCK);
+	return err ? err : dp_folder_filled(dp);
 }
 
 struct packet {

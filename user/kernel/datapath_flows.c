@@ -47,7 +47,7 @@ static int remove_flow(struct ppn_datapath *dp, const struct ppn_flow_key *key)
 {
 	if (bpf_map_delete_elem(dp->map[DP_FLOWS], key))
 		return errno == ENOENT ? 0 : -errno;
-	__atomic_sub_fetch(&dp->flow_filter[ppn_flow_slot(key)], 1, __ATOMIC_RELAXED);
+	__atomic_sub_fetch(&dp->flow_filter[ppn_flow_slot(key)].n, 1, __ATOMIC_RELAXED);
 	return 0;
 }
 

@@ -20,7 +20,7 @@ int ppn_datapath_none(struct ppn_datapath **ret_dp, const char *why)
 	if (!dp)
 		return -ENOMEM;
 	(void)snprintf(dp->refused, sizeof(dp->refused), "%s", why[0] ? why : "no BPF");
-	dp->clock = -1;
+	dp->clock = dp->alive = -1;
 	for (int i = 0; i < _DP_PROGRAM_MAX; i++)
 		dp->program[i] = -1;
 	for (int i = 0; i < _DP_MAP_MAX; i++)

@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include <linux/magic.h>
 #include <sys/file.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include "kernel/datapath_private.h"
@@ -47,6 +48,20 @@ static int check_bpffs(const struct ppn_datapath *dp, char *ret_why)
 	return 0;
 }
 
+int ppn_datapath_mount(const char *pin_root, char ret_why[static PPN_WHY_LEN])
+{
+	char parent[PATH_MAX];
+	struct statfs fs;
+
+	(void)snprintf(parent, sizeof(parent), "%s", pin_root ? pin_root : PPN_PIN_ROOT);
+	(void)dirname(parent);
+	if (!statfs(parent, &fs) && (unsigned long)fs.f_type == BPF_FS_MAGIC)
+		return 0;
+	if (mount("bpf", parent, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700"))
+		return dp_why(ret_why, -errno, "a bpffs on %.80s: %s", parent, strerror(errno));
+	return 0;
+}
+
 static int make_private(const char *path, char *ret_why)
 {
 	struct stat st;
@@ -67,14 +82,16 @@ static int make_private(const char *path, char *ret_why)
 	return 0;
 }
 
-/* Another ABI's programs may be holding interfaces: two seals side by side would be nobody's. */
-static int check_abi(const struct ppn_datapath *dp, char *ret_why)
+/* Another ABI's programs may be holding interfaces: two seals side by side would be nobody's. What is
+ * older is known (datapath_upgrade.c); what is newer, only its own ppnd knows. */
+static int check_abi(struct ppn_datapath *dp, char *ret_why)
 {
 	struct dirent *entry;
 	DIR *dir;
 	int err = 0;
 	long abi;
 
+	dp->older = 0;
 	dir = opendir(dp->root);
 	if (!dir)
 		return dp_why(ret_why, -errno, "%.80s: %s", dp->root, strerror(errno));
@@ -82,12 +99,13 @@ static int check_abi(const struct ppn_datapath *dp, char *ret_why)
 		if (!isdigit((unsigned char)entry->d_name[0]))
 			continue;
 		abi = strtol(entry->d_name, NULL, 10);
-		if (abi != PPN_ABI)
+		if (abi > PPN_ABI)
 			err = dp_why(ret_why, -EPROTO,
-				     "%.60s/%.10s: pinned by %s ppnd (ABI %ld, this is %d): "
+				     "%.60s/%.10s: pinned by a newer ppnd (ABI %ld, this is %d): "
 				     "use that one, or unseal with it",
-				     dp->root, entry->d_name,
-				     abi > PPN_ABI ? "a newer" : "an older", abi, PPN_ABI);
+				     dp->root, entry->d_name, abi, PPN_ABI);
+		else if (abi < PPN_ABI && abi > dp->older)
+			dp->older = (int)abi;
 	}
 	closedir(dir);
 	return err;
@@ -95,6 +113,7 @@ static int check_abi(const struct ppn_datapath *dp, char *ret_why)
 
 int dp_folder_make(struct ppn_datapath *dp, char *ret_why)
 {
+	char programs[PATH_MAX];
 	int err;
 
 	err = check_bpffs(dp, ret_why);
@@ -106,6 +125,9 @@ int dp_folder_make(struct ppn_datapath *dp, char *ret_why)
 		err = make_private(dp->folder, ret_why);
 	if (!err)
 		err = make_private(dp->links, ret_why);
+	(void)snprintf(programs, sizeof(programs), "%s/" DP_PROGRAMS, dp->folder);
+	if (!err)
+		err = make_private(programs, ret_why);
 	return err;
 }
 
@@ -139,6 +161,28 @@ int dp_folder_lock(struct ppn_datapath *dp, int *ret_fd, char *ret_why)
 	}
 	return dp_why(ret_why, -EBUSY, "%.80s is locked: is another ppnd loading or unsealing?",
 		      dp->folder);
+}
+
+int dp_folder_alive(struct ppn_datapath *dp, char *ret_why)
+{
+	if (dp->alive >= 0 && still_there(dp->alive, dp->links))
+		return 0;
+	if (dp->alive >= 0)
+		close(dp->alive);
+	dp->alive = open(dp->links, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dp->alive < 0 || flock(dp->alive, LOCK_SH | LOCK_NB))
+		return dp_why(ret_why, -EBUSY, "%.80s: a newer ppnd is taking over", dp->links);
+	return 0;
+}
+
+int dp_folder_filled(struct ppn_datapath *dp)
+{
+	char path[PATH_MAX];
+
+	dp->filled = true;
+	if (bpf_obj_pin(dp->map[DP_COMMAND], dp_map_path(dp, DP_FILLED, path)) && errno != EEXIST)
+		return -errno;
+	return 0;
 }
 
 static int map_id(int fd, uint32_t *ret_id)
@@ -177,9 +221,11 @@ static int repin_map(struct ppn_datapath *dp, const struct bpf_map *map, char *r
 int dp_folder_repin(struct ppn_datapath *dp, char *ret_why)
 {
 	struct bpf_map *map;
-	int err = 0;
+	int err = dp_programs_pin(dp, ret_why);
 
 	for (int i = 0; i < _DP_OBJECT_MAX && !err; i++) {
+		if (!dp->object[i])
+			continue;
 		bpf_object__for_each_map(map, dp->object[i]) {
 			if (!bpf_map__is_internal(map))
 				err = repin_map(dp, map, ret_why);
@@ -187,6 +233,10 @@ int dp_folder_repin(struct ppn_datapath *dp, char *ret_why)
 				break;
 		}
 	}
+	if (!err && dp->filled)
+		err = dp_folder_filled(dp);
+	if (!err && !dp->blind)
+		err = dp_folder_alive(dp, ret_why);
 	return err;
 }
 
@@ -200,11 +250,14 @@ int ppn_datapath_pinned(struct ppn_datapath *dp, uint32_t ifindex)
 	(void)snprintf(name, sizeof(name), "%u", ifindex);
 	if (access(dp_link_path(dp, name, path), F_OK))
 		return 0;
-	for (int i = 0; i < _DP_OBJECT_MAX; i++)
+	for (int i = 0; i < _DP_OBJECT_MAX; i++) {
+		if (!dp->object[i])
+			continue;
 		bpf_object__for_each_map(map, dp->object[i])
 			if (!bpf_map__is_internal(map) &&
 			    access(dp_map_path(dp, bpf_map__name(map), path), F_OK))
 				return 0;
+	}
 	return 1;
 }
 
@@ -213,31 +266,57 @@ bool dp_folder_pinned(const struct ppn_datapath *dp)
 	char path[PATH_MAX];
 	struct bpf_map *map;
 
-	for (int i = 0; i < _DP_OBJECT_MAX; i++)
+	for (int i = 0; i < _DP_OBJECT_MAX; i++) {
+		if (!dp->object[i])
+			continue;
 		bpf_object__for_each_map(map, dp->object[i])
 			if (!bpf_map__is_internal(map) &&
 			    access(dp_map_path(dp, bpf_map__name(map), path), F_OK))
 				return false;
+	}
 	return true;
 }
 
-int dp_folder_remove(struct ppn_datapath *dp)
+/* Pins lie side by side; a folder is somebody's own business. */
+static int empty_folder(const char *path)
 {
 	struct dirent *entry;
 	int err = 0;
 	DIR *dir;
 
-	if (rmdir(dp->links) && errno != ENOENT)
-		err = -errno;
-	dir = opendir(dp->folder);
+	dir = opendir(path);
 	if (!dir)
-		return errno == ENOENT ? err : -errno;
+		return errno == ENOENT ? 0 : -errno;
 	while ((entry = readdir(dir)))
 		if (entry->d_type == DT_REG && unlinkat(dirfd(dir), entry->d_name, 0))
 			err = -errno;
 	closedir(dir);
-	if (rmdir(dp->folder))
-		err = err ? err : -errno;
+	return err;
+}
+
+int dp_folder_clear(const char *folder)
+{
+	char path[PATH_MAX];
+	int err;
+
+	(void)snprintf(path, sizeof(path), "%s/links", folder);
+	if (rmdir(path) && errno != ENOENT)
+		return -errno;
+	(void)snprintf(path, sizeof(path), "%s/" DP_PROGRAMS, folder);
+	err = empty_folder(path);
+	if (!err && rmdir(path) && errno != ENOENT)
+		err = -errno;
+	if (!err)
+		err = empty_folder(folder);
+	if (!err && rmdir(folder) && errno != ENOENT)
+		err = -errno;
+	return err;
+}
+
+int dp_folder_remove(struct ppn_datapath *dp)
+{
+	int err = dp_folder_clear(dp->folder);
+
 	/* Other things may live beside ours. */
 	(void)rmdir(dp->root);
 	return err;

@@ -46,6 +46,11 @@ struct dp_held {
 
 enum { DP_HELD_MAX = 256, DP_SHARED_MAX = 64 };
 
+/* A mapped array's rows lie 8 bytes apart, whatever their size. */
+struct dp_count32 {
+	uint32_t n, gap;
+};
+
 /* A walk through `flows` that goes on from call to call. */
 struct dp_walk {
 	__u32 at; /* the kernel's own cursor, if `under_way` */
@@ -68,13 +73,20 @@ struct ppn_datapath {
 	char root[PATH_MAX - 64];
 	char folder[PATH_MAX - 56]; /* root/ABI */
 	char links[PATH_MAX - 48]; /* root/ABI/links */
+	int older; /* greatest ABI below ours that has pins here, 0: none */
+	int alive; /* fd that says so: shared flock of links/ for as long as ppnd lives; or -1 */
 	struct bpf_object *object[_DP_OBJECT_MAX];
+	bool blind; /* a blind seal: what holds already is left alone */
+	bool filled; /* `command` has been filled since the pins were made */
+	bool swapping; /* an upgrade has begun to put our programs in */
+	bool seal_only; /* frame is not loaded: its programs and maps are -1 */
+	uint32_t program_id[_DP_PROGRAM_MAX];
 	int program[_DP_PROGRAM_MAX]; /* fds, owned by their objects, as are these: */
 	int map[_DP_MAP_MAX];
 	uint32_t policy_id; /* of the policy map: every program of ours uses it */
 	struct ppn_policy *policy; /* mapped, as these are: */
 	uint64_t *port_bits;
-	uint32_t *flow_filter;
+	struct dp_count32 *flow_filter;
 	struct ppn_slot *slots;
 	bool share; /* one of several on every device */
 	uint64_t flipped_ms; /* last change of the policy word, 0: never */
@@ -113,15 +125,22 @@ const char *dp_kernel_said(int err);
 
 /* -- datapath_pin.c -- */
 
-/* root, root/ABI, root/ABI/links: made, 0700, on a bpffs, of no other ABI. */
+/* root, root/ABI and the two in it: made, 0700, on a bpffs; none of a newer ABI. Sets dp->older. */
 int dp_folder_make(struct ppn_datapath *dp, char *ret_why);
 /* Takes the folder's flock (waits a few seconds); close the fd to let go. */
 int dp_folder_lock(struct ppn_datapath *dp, int *ret_fd, char *ret_why);
+/* Says that a ppnd lives, until the handle is closed. */
+int dp_folder_alive(struct ppn_datapath *dp, char *ret_why);
+/* The mark that `command` is filled: it is the truth from now on. */
+#define DP_FILLED "filled"
+int dp_folder_filled(struct ppn_datapath *dp);
 /* The pinned maps are ours; those that somebody removed are pinned again. */
 int dp_folder_repin(struct ppn_datapath *dp, char *ret_why);
 /* Every map has its pin. */
 bool dp_folder_pinned(const struct ppn_datapath *dp);
-/* Unpins all and removes the folders. */
+/* Unpins all but links and removes the folder of an ABI; -ENOTEMPTY: links are left. */
+int dp_folder_clear(const char *folder);
+/* The same of this one; the root as well, when it is empty. */
 int dp_folder_remove(struct ppn_datapath *dp);
 /* Pin of a map, or of a link, in path[PATH_MAX]. */
 const char *dp_map_path(const struct ppn_datapath *dp, const char *name,
@@ -156,6 +175,19 @@ bool dp_link_holds(const struct ppn_datapath *dp, uint32_t ifindex);
 bool dp_link_pinned(const struct ppn_datapath *dp);
 int dp_link_repin(struct ppn_datapath *dp);
 int dp_link_detach_all(struct ppn_datapath *dp);
+
+/* -- datapath_program.c -- */
+
+#define DP_PROGRAMS "programs"
+
+/* Pins the loaded programs, before one of them is attached. */
+int dp_programs_pin(struct ppn_datapath *dp, char *ret_why);
+/* Removes the pins of programs that neither this process nor a device has. */
+void dp_programs_sweep(struct ppn_datapath *dp);
+/* Which program that id is by the pins of an ABI's folder; -ENOENT: none of them. */
+int dp_program_of(const char *folder, uint32_t id);
+/* False also where the kernel does not say (CAP_SYS_ADMIN). */
+bool dp_program_uses(uint32_t prog_id, uint32_t map_id);
 bool dp_is_ours(const struct ppn_datapath *dp, uint32_t prog_id);
 /* A program of an earlier ppnd whose pins somebody removed: it judges by a policy that nobody can write. */
 bool dp_is_orphan(const struct ppn_datapath *dp, uint32_t prog_id);
@@ -187,7 +219,15 @@ bool dp_share_holds(const struct ppn_datapath *dp, uint32_t ifindex);
 int dp_share_attach(struct ppn_datapath *dp, uint32_t ifindex, char *ret_why);
 int dp_share_detach_all(struct ppn_datapath *dp);
 
+/* -- datapath_upgrade.c -- */
+
+/* From the pins of each older ABI to ours, as it is loaded: both folders locked, links swapped and moved. */
+int dp_upgrade(struct ppn_datapath *dp, char *ret_why);
+
 /* -- datapath_tc.c: clsact -- */
+
+/* The first filter of its direction: what answers before us would answer instead of us. */
+enum { DP_TC_HANDLE = 1, DP_TC_PRIORITY = 1 };
 
 /* DP_SEAL_TC goes in, every other one out. */
 int dp_tc_attach(struct ppn_datapath *dp, uint32_t ifindex, enum dp_program program, char *ret_why);
@@ -221,6 +261,9 @@ int dp_is_bond_member(uint32_t ifindex);
 int dp_object_open(struct ppn_datapath *dp, enum dp_object which, struct bpf_object **ret_object,
 		   char *ret_why);
 
+/* Name of its pins. */
+const char *dp_program_pin(enum dp_program which);
+const char *dp_map_name(enum dp_map which);
 uint64_t dp_now_ms(void);
 /* Ticks a second. 0: the kernel does not say. */
 uint32_t dp_hz(void);

@@ -8,9 +8,6 @@
 #include "kernel/datapath_private.h"
 #include "kernel/netlink.h"
 
-/* The first filter of its direction: what answers before us would answer instead of us. */
-enum { TC_HANDLE = 1, TC_PRIORITY = 1 };
-
 static enum bpf_tc_attach_point way(bool in)
 {
 	return in ? BPF_TC_INGRESS : BPF_TC_EGRESS;
@@ -20,7 +17,7 @@ static enum bpf_tc_attach_point way(bool in)
 static int tc_now(uint32_t ifindex, bool in, uint32_t *ret_prog_id)
 {
 	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)ifindex, .attach_point = way(in));
-	LIBBPF_OPTS(bpf_tc_opts, now, .handle = TC_HANDLE, .priority = TC_PRIORITY);
+	LIBBPF_OPTS(bpf_tc_opts, now, .handle = DP_TC_HANDLE, .priority = DP_TC_PRIORITY);
 	int err = bpf_tc_query(&hook, &now);
 
 	/* EINVAL: no qdisc, or a filter at our place that is no BPF program */
@@ -48,7 +45,7 @@ int dp_tc_attach(struct ppn_datapath *dp, uint32_t ifindex, enum dp_program prog
 {
 	const bool in = program == DP_SEAL_TC;
 	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)ifindex, .attach_point = way(in));
-	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = TC_HANDLE, .priority = TC_PRIORITY,
+	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = DP_TC_HANDLE, .priority = DP_TC_PRIORITY,
 		    .flags = BPF_TC_F_REPLACE, .prog_fd = dp->program[program]);
 	const char *side = in ? "ingress" : "egress";
 	char name[16], other[BPF_OBJ_NAME_LEN];
@@ -79,7 +76,7 @@ int dp_tc_attach(struct ppn_datapath *dp, uint32_t ifindex, enum dp_program prog
 static int detach(struct ppn_datapath *dp, uint32_t ifindex, bool in)
 {
 	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)ifindex, .attach_point = way(in));
-	LIBBPF_OPTS(bpf_tc_opts, ours, .handle = TC_HANDLE, .priority = TC_PRIORITY);
+	LIBBPF_OPTS(bpf_tc_opts, ours, .handle = DP_TC_HANDLE, .priority = DP_TC_PRIORITY);
 	uint32_t prog_id;
 	int err = tc_now(ifindex, in, &prog_id);
 

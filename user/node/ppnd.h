@@ -178,7 +178,8 @@ int ppnd_seal_column(struct ppnd *ppnd,
 int ppnd_seal_observe(struct ppnd *ppnd, bool observe,
 		      uint32_t uid); /* ledger entry, then policy */
 int ppnd_seal_seat(struct ppnd *ppnd, bool on, unsigned int for_s);
-int ppnd_seal_off_record(struct ppnd *ppnd, uint32_t uid); /* ledger entry, before ppnd_seal_off() */
+int ppnd_seal_off_record(struct ppnd *ppnd,
+			 uint32_t uid); /* ledger entry, before ppnd_seal_off() */
 /* By configuration, by the operator, or by the roster's policy. */
 bool ppnd_seal_observes(const struct ppnd *ppnd);
 void ppnd_policy_stop(struct ppnd *ppnd);
