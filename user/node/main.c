@@ -18,7 +18,7 @@ enum { SIGNALS = 2 };
 
 struct options {
 	const char *invite;
-	bool check_config, named_config;
+	bool check_config, named_config, blind;
 };
 
 enum option_id {
@@ -29,6 +29,7 @@ enum option_id {
 	OPT_WORKER,
 	OPT_OBSERVE,
 	OPT_CHECK,
+	OPT_BLIND,
 	OPT_INVITE,
 	OPT_DEBUG,
 	OPT_VERSION,
@@ -43,6 +44,7 @@ static const struct option long_options[] = {
 	{ "worker", required_argument, NULL, OPT_WORKER },
 	{ "observe", no_argument, NULL, OPT_OBSERVE },
 	{ "check-config", no_argument, NULL, OPT_CHECK },
+	{ "blind", no_argument, NULL, OPT_BLIND },
 	{ "invite", required_argument, NULL, OPT_INVITE },
 	{ "debug", no_argument, NULL, OPT_DEBUG },
 	{ "version", no_argument, NULL, OPT_VERSION },
@@ -54,6 +56,7 @@ static void usage(FILE *out)
 {
 	fputs("usage: ppnd [--config FILE] [--state-dir DIR] [--run-dir DIR] [--pin-root DIR]\n"
 	      "            [--invite FILE] [--worker FILE] [--observe] [--debug]\n"
+	      "       ppnd --blind [--config FILE] [--pin-root DIR]\n"
 	      "       ppnd --check-config [--config FILE]\n"
 	      "       ppnd --version | --help\n",
 	      out);
@@ -87,6 +90,9 @@ static int parse(struct ppnd *ppnd, struct options *options, int argc, char **ar
 			break;
 		case OPT_CHECK:
 			options->check_config = true;
+			break;
+		case OPT_BLIND:
+			options->blind = true;
 			break;
 		case OPT_INVITE:
 			options->invite = optarg;
@@ -392,6 +398,8 @@ int main(int argc, char **argv)
 		return EXIT_FAILURE;
 	if (options.check_config)
 		return EXIT_SUCCESS;
+	if (options.blind)
+		return ppnd_blind(&ppnd);
 	(void)signal(SIGPIPE, SIG_IGN);
 	if (ppn_secret_process()) {
 		ppn_log(LOG_ERR, "the kernel would let others read its keys: no PR_SET_DUMPABLE");
