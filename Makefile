@@ -258,9 +258,9 @@ test_programs := $(unit_tests) $(unit_helpers) $(bpf_tests) $(tier_programs)
 
 # ---- targets ------------------------------------------------------------------------------
 
-TIERS := unit bpf net
+TIERS := unit bpf net boot
 .PHONY: all bpf san tests fuzzers demo test $(TIERS:%=test-%) test-vm vm-matrix fuzz bench soak \
-	check format bpf-flags setup install uninstall clean help FORCE
+	check format bpf-flags setup install uninstall deb clean help FORCE
 
 all: bpf $(programs:%=$(O)/%)
 bpf: $(skeletons)
@@ -281,9 +281,10 @@ demo:
 	@scripts/demo.sh
 
 test:
-	@scripts/setup.sh build test vm
+	@scripts/setup.sh build test vm boot deb
 	@$(submake) all tests fuzzers
-	@FUZZ_SECONDS=$(or $(FUZZ_SECONDS),10) selftests/run check unit fuzz bpf net vm
+	@selftests/boot/fetch.sh
+	@FUZZ_SECONDS=$(or $(FUZZ_SECONDS),10) selftests/run check unit fuzz bpf net boot vm
 
 $(TIERS:%=test-%): test-%: all tests $(if $(SAN),san)
 	@selftests/run $*
@@ -362,6 +363,11 @@ uninstall:
 	for d in $(DESTDIR)$(libexecdir) $(DESTDIR)$(sysconfdir); do \
 		test ! -d $$d || rmdir --ignore-fail-on-non-empty $$d; done
 
+# Two packages in $(O)/deb/out.
+deb:
+	@scripts/setup.sh build deb
+	@scripts/deb.sh $(O)/deb/out
+
 setup:
 	scripts/setup.sh build test
 
@@ -377,6 +383,7 @@ help:
 #> make                 the programs and BPF objects, in build/ (O=DIR elsewhere, V=1 shows commands)
 #> make demo            the whole story on this machine (root; installs Debian packages it needs)
 #> make test            everything below but vm-matrix, soak and bench; ends with one count line
+#> make deb             Debian packages of the node and of the seat, in build/deb/out/
 #> make check           format, clang-tidy, cppcheck, shellcheck, headers, house rules (TIDY=changed: faster)
 #> make format          clang-format over all sources
 #> make test-unit       sanitized unit tests; also test-bpf, test-net (root); TESTS='glob' selects

@@ -19,7 +19,7 @@ sources() {
 }
 
 scripts() {
-	sources '*.sh' selftests/run .ci/run
+	sources '*.sh' selftests/run .ci/run 'scripts/deb/*.p*inst' 'scripts/deb/*.p*rm'
 }
 
 # The results of these tools belong to one version: others format and warn otherwise.

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #
-# scripts/setup.sh [build|test|vm|bench]...: installs the Debian packages that the named tiers
+# scripts/setup.sh [build|test|vm|boot|deb|bench]...: installs the Debian packages that the named tiers
 # need (default: build). Says what it installs; does nothing when nothing is missing.
 set -euo pipefail
 
@@ -25,9 +25,11 @@ packages_of() {
 		echo qemu-system-x86 udev busybox-static kmod python3 python3-requests \
 			python3-argcomplete python3-pkg-resources
 		;;
+	deb) echo dpkg-dev lintian ;;
+	boot) echo systemd-container debootstrap iproute2 ;;
 	bench) echo xdp-tools gnuplot-nox jq time ;;
 	*)
-		echo "setup: no tier '$1' (build, test, vm, bench)" >&2
+		echo "setup: no tier '$1' (build, test, vm, boot, deb, bench)" >&2
 		return 2
 		;;
 	esac

@@ -92,7 +92,7 @@ static void write_row(struct ppnd *ppnd, struct ppnd_interface *interface,
 	bool was_passing = interface->guests_pass;
 	int err = ppn_datapath_row(ppnd->dp, device, &wish, &row);
 
-	if (err && err != -E2BIG)
+	if (err && err != -E2BIG && !ppn_datapath_refused(ppnd->dp))
 		ppn_log_errno(LOG_ERR, err, "%s: its row of the policy", device->name);
 	interface->underlay = err ? PPN_UNDERLAY_LINK_LOCAL : wish.underlay;
 	interface->slot = row.slot;

@@ -1,0 +1,110 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#
+# A whole machine with a real systemd, in a container on this kernel, and a stranger on its wire. Sourced after
+# selftests/net/lib.sh and `world`, whose namespaces it lives in.
+#
+#   boot_root SUITE               a fresh copy of that suite's root in $ROOT
+#   boot                          starts it; a flood is on its wire from the first second. NO_BPFFS=1: with no place
+#                                 for a bpffs, so that BPF is refused
+#   inside COMMAND...             in the running machine
+#   forbidden                     what of the flood its stack has seen: datagrams and segments
+#   shut_down                     powers it off, or kills it
+#   debs                          the folder of the packages, built when they are not
+
+BOOT_CACHE=${PPN_BOOT_CACHE:-${HOME:-/root}/.cache/ppn-boot}
+ROOT=$WORLD/root
+WIRE=ve-box
+ADDRESS=192.0.2.2
+
+boot_root() {
+	local suite=$1
+	command -v systemd-nspawn >/dev/null || skip_all "no systemd-nspawn"
+	[ -e "$BOOT_CACHE/$suite/packages" ] || skip_all "no root of $suite: selftests/boot/fetch.sh makes it"
+	mkdir -p "$WORLD/over"
+	! mountpoint -q "$ROOT" || umount "$ROOT"
+	! mountpoint -q "$WORLD/over" || umount "$WORLD/over"
+	mount -t tmpfs tmpfs "$WORLD/over"
+	mkdir -p "$WORLD/over/upper" "$WORLD/over/work" "$ROOT"
+	mount -t overlay overlay -o "lowerdir=$BOOT_CACHE/$suite,upperdir=$WORLD/over/upper,workdir=$WORLD/over/work" "$ROOT"
+	echo box >"$ROOT/etc/hostname"
+	# Not a first boot: systemd would enable what it finds.
+	systemd-id128 new >"$ROOT/etc/machine-id"
+	printf 'auto lo\niface lo inet loopback\nauto host0\niface host0 inet static\n\taddress %s/24\n' "$ADDRESS" \
+		>"$ROOT/etc/network/interfaces"
+	mkdir -p "$ROOT/etc/ppn"
+	printf '[node]\nexternal = host0\nbeacon_window = 0\n[seal]\nmode = enforce\n' >"$ROOT/etc/ppn/ppnd.conf"
+}
+
+debs() {
+	if [ ! -d "$PPN_BUILD/deb/out" ] || [ "$PPN_BUILD/ppnd" -nt "$PPN_BUILD/deb/out" ]; then
+		"$PPN_TOP/scripts/deb.sh" "$PPN_BUILD/deb/out" >&2
+		touch "$PPN_BUILD/deb/out"
+	fi
+	echo "$PPN_BUILD/deb/out"
+}
+
+# In the root while it does not run.
+in_root() {
+	PATH=/usr/sbin:/usr/bin:/sbin:/bin chroot "$ROOT" "$@"
+}
+
+_flood() {
+	until ip link show "$WIRE" >/dev/null 2>&1; do sleep 0.01; done
+	ip link set "$WIRE" up
+	ip addr add 192.0.2.1/24 dev "$WIRE"
+	exec flood "$WIRE" "$ADDRESS" 2000
+}
+
+boot() {
+	mkdir -p "$WORLD/log" "$WORLD/bpf"
+	# nspawn's /sys is a selection; a bpffs of the machine's own, empty as after a boot.
+	! mountpoint -q "$WORLD/bpf" || umount "$WORLD/bpf"
+	mount -t bpf bpf "$WORLD/bpf"
+	_flood >"$WORLD/log/flood" 2>&1 &
+	FLOOD=$!
+	local bind=(--bind="$WORLD/bpf:/sys/fs/bpf")
+	[ -z "${NO_BPFFS:-}" ] || bind=()
+	SYSTEMD_NSPAWN_API_VFS_WRITABLE=yes SYSTEMD_NSPAWN_LOCK=0 systemd-nspawn -q --boot --register=no --keep-unit \
+		--private-network --network-veth --machine=box --capability=all --system-call-filter=bpf \
+		"${bind[@]}" --console=pipe -D "$ROOT" >"$WORLD/log/console" 2>&1 </dev/null &
+	NSPAWN=$!
+	wait_for 20 _leader
+	LEADER=$(pgrep -P "$NSPAWN" -x systemd)
+}
+
+_leader() {
+	pgrep -P "$NSPAWN" -x systemd
+}
+
+inside() {
+	PATH=/usr/sbin:/usr/bin:/sbin:/bin nsenter -t "$LEADER" -m -u -i -n -p -C -- "$@"
+}
+
+is_up() {
+	[ "$(inside systemctl show -p ActiveState --value multi-user.target)" = active ]
+}
+
+has_address() {
+	inside ip -4 addr show dev host0 | grep -q "$ADDRESS"
+}
+
+# Of UDP, TCP and ICMP, past everything that drops.
+forbidden() {
+	inside cat /proc/net/snmp /proc/net/snmp6 | awk '
+		/^Udp: [0-9]/ { n += $2 + $3 + $4 }
+		/^Tcp: [0-9]/ { n += $11 }
+		/^Icmp: [0-9]/ { n += $2 }
+		/^Udp6(InDatagrams|NoPorts)/ { n += $2 }
+		END { print n + 0 }'
+}
+
+flooded() { # how many packets the wire has brought so far
+	ip -s -j link show dev "$WIRE" | jq '.[0].stats64.tx.packets'
+}
+
+shut_down() {
+	kill "$NSPAWN" 2>/dev/null || :
+	kill "$FLOOD" 2>/dev/null || :
+	wait "$NSPAWN" "$FLOOD" 2>/dev/null || :
+}
