@@ -17,6 +17,7 @@ is "lintian says nothing" "$(lintian --fail-on error,warning "$DEBS"/*.deb 2>&1 
 ppn() { inside ppn "$@"; }
 enabled() { inside systemctl is-enabled "$1" 2>/dev/null || :; }
 pid() { inside systemctl show -p MainPID --value ppnd.service; }
+ended() { [ "$(pid)" = 0 ]; }
 moves() { # FROM COMMAND...
 	[ "$("${@:2}")" -gt "$1" ]
 }
@@ -61,7 +62,6 @@ play() { # SUITE
 	check "$suite: and runs on" ppn wait holding --timeout 10
 	is "$suite: still sealed" "$(forbidden)" "$was"
 	check "$suite: unseal --yes" ppn unseal --yes
-	ended() { [ "$(pid)" = 0 ]; }
 	check "$suite: ends ppnd" wait_for 10 ended
 	is "$suite: nothing of the seal is left" "$(left)" ""
 	check "$suite: removed" inside dpkg -r ppnd ppn-admin
@@ -75,3 +75,18 @@ play() { # SUITE
 
 play bookworm
 play trixie
+
+# Sealed by nftables alone, and by the blind seal alone.
+boot_root bookworm
+dpkg --root="$ROOT" -i "$DEBS"/ppnd_*.deb >/dev/null 2>&1
+systemctl --root="$ROOT" -q enable networking.service ppn-seal.service
+NO_BPFFS=1 boot
+wait_for 30 is_up
+wait_for 20 has_address
+check_fails "blind, by nftables: kept as well" inside dpkg -r ppnd
+inside systemctl -q start ppnd.service
+check "what it says helps: start, unseal" wait_for 20 ppn unseal --yes
+wait_for 10 ended
+check "and remove" inside dpkg -r ppnd
+is "nothing is left" "$(left)" ""
+shut_down
