@@ -426,8 +426,11 @@ int ppnd_seal_off_record(struct ppnd *ppnd, uint32_t uid)
 
 int ppnd_seal_off(struct ppnd *ppnd, char ret_why[static PPN_WHY_LEN])
 {
-	int err = ppn_datapath_unseal(ppnd->dp, ret_why);
+	int err;
 
+	if (ppnd->seal.retry)
+		(void)evtimer_del(ppnd->seal.retry);
+	err = ppn_datapath_unseal(ppnd->dp, ret_why);
 	if (!err)
 		ppnd->seal.n = 0;
 	return err;
