@@ -3,7 +3,8 @@
 #
 # vm/matrix.sh [--tier] [SUITE...]: runs the net tests in one boot of each suite's kernel (default:
 # bookworm trixie sid) and prints their TAP. --tier: only those that say "tier: vm", which
-# need the kernel's WireGuard. TESTS selects as everywhere.
+# need the kernel's WireGuard. TESTS selects as everywhere. A boot has PPN_VM_TIMEOUT seconds: 5400, with
+# --tier 1200.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."

@@ -227,6 +227,7 @@ for node in desk $NODES; do
 	check "$node and delta talk" wait_for 10 pings "$node" delta
 	check "$node: no peer was made anew" kept "$node"
 done
+wait_for 10 grep -q icmp_seq=6 "$(node_log alpha pinger)"
 node_stop alpha pinger INT
 check "a ping across the change lost nothing" lost alpha pinger
 for node in alpha cirrus; do agree "$node" delta; done

@@ -364,8 +364,11 @@ void ppnd_seal_stop(struct ppnd *ppnd)
 
 int ppnd_seal_off(struct ppnd *ppnd, char ret_why[static PPN_WHY_LEN])
 {
-	int err = ppn_datapath_unseal(ppnd->dp, ret_why);
+	int err;
 
+	if (ppnd->seal.retry)
+		(void)evtimer_del(ppnd->seal.retry);
+	err = ppn_datapath_unseal(ppnd->dp, ret_why);
 	/* Last: until then it holds what is open already. */
 	if (!err)
 		err = ppnd_backstop_off(ppnd, ret_why);
