@@ -254,7 +254,7 @@ $(fuzz_programs): $(O)/selftests/fuzz/%: $(O)/fuzz/obj/selftests/fuzz/%.o $(call
 
 test_programs := $(unit_tests) $(unit_helpers) $(bpf_tests) $(tier_programs)
 
--include $(shell test -d $(O) && find $(O) -name '*.d')
+-include $(shell test -d $(O) && find $(O) -path $(O)/deb -prune -o -type f -name '*.d' -print)
 
 # ---- targets ------------------------------------------------------------------------------
 
@@ -373,7 +373,7 @@ setup:
 
 # What was made is spelt out: O may be a folder that holds other things too.
 clean:
-	rm -rf $(addprefix $(O)/,obj bpf san fuzz selftests check libppn.a libppnhost.a libppnkernel.a \
+	rm -rf $(addprefix $(O)/,obj bpf san deb fuzz selftests check libppn.a libppnhost.a libppnkernel.a \
 		user.flags bpf.flags version.flags compile_commands.json bench.json $(programs))
 	test ! -d $(O) || rmdir --ignore-fail-on-non-empty $(O)
 

@@ -262,6 +262,7 @@ start cellar setpriv --bounding-set=-bpf,-sys_admin,-perfmon --inh-caps=-bpf,-sy
 check "a ppnd whose BPF is refused goes on" wait_state cellar holding
 is "status says what holds" "$(hold cellar eth0)" nft
 is "its exit code, too" "$(ppn cellar status >/dev/null; echo $?)" 5
+is "and that of seal status" "$(ppn cellar seal status >/dev/null; echo $?)" 5
 check "and why" bash -c "[[ '$(status cellar .seal.degraded)' = *'not permitted'* || '$(status cellar .seal.degraded)' = *CAP_BPF* ]]"
 check "for people" grep -q 'degraded (nft)' <(ppn cellar status || :)
 before=$(seen cellar)

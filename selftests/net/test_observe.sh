@@ -56,6 +56,12 @@ is "and root" "$(node_exec box setpriv --reuid 65534 --regid 65534 --clear-group
 check "seal --yes" ppn seal --yes
 is "enforces" "$(mode)" enforce
 check_fails "now it drops" node_exec desk ping -c1 -W1 192.0.2.2
+check "seal status: what holds" grep -qE '^eth0 +native +' <(ppn seal status)
+check "and what it has dropped" grep -qE '^in +icmp +[1-9][0-9]* +[1-9][0-9]* +0$' <(ppn seal status)
+node_start desk pings ping -i 0.1 192.0.2.2
+check "a second" bash -c "[ $(ppn seal status --json | jq .seal.reasons.seal.icmp.per_second) -ge 5 ]"
+node_stop desk pings
+is "no other word" "$(ppn seal state >/dev/null 2>&1; echo $?)" 2
 node_stop box ppnd KILL
 start
 check "a restart" ppn wait holding --timeout 10

@@ -28,6 +28,8 @@ json_t *cli_ask(const struct cli *cli, json_t *request, enum ppn_exit *ret_exit)
 /* An error in the form that was asked for. Returns code. */
 enum ppn_exit cli_error(const struct cli *cli, enum ppn_exit code, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+/* --yes, or yes on a terminal; else the error is said: PPN_EXIT_USAGE. */
+bool cli_confirmed(const struct cli *cli, const char *verb);
 /* One object with "schema", without "exit", on stdout. Steals object. */
 void cli_print(json_t *object);
 

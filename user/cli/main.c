@@ -20,7 +20,9 @@ static const struct verb {
 	{ "status", cli_status, "what this node is, and what its seal does", 0, false },
 	{ "wait", cli_wait, "STATE [--timeout SECONDS]: until the node is in that state", 1,
 	  false },
-	{ "seal", cli_seal, "--yes: end observing; from now on the seal drops", 0, true },
+	{ "seal", cli_seal,
+	  "--yes: end observing, from now on it drops; status: what it holds and counts", 1,
+	  false },
 	{ "unseal", cli_unseal, "--yes: take seal and mesh off, and end ppnd", 0, true },
 	{ "peers", cli_peers, "members of the fleet, as WireGuard sees them", 0, false },
 	{ "ledger", cli_ledger, "show | verify: what this node has decided", 1, false },
@@ -173,16 +175,20 @@ json_t *cli_ask(const struct cli *cli, json_t *request, enum ppn_exit *ret_exit)
 	return answer;
 }
 
-static bool confirmed(const struct cli *cli, const struct verb *verb)
+bool cli_confirmed(const struct cli *cli, const char *verb)
 {
 	char line[8] = "";
 
 	if (cli->yes)
 		return true;
-	if (!isatty(STDIN_FILENO) || !isatty(STDERR_FILENO))
-		return false;
-	fprintf(stderr, "ppn %s: are you sure? [y/N] ", verb->name);
-	return fgets(line, sizeof(line), stdin) && (line[0] == 'y' || line[0] == 'Y');
+	if (isatty(STDIN_FILENO) && isatty(STDERR_FILENO)) {
+		fprintf(stderr, "ppn %s: are you sure? [y/N] ", verb);
+		if (fgets(line, sizeof(line), stdin) && (line[0] == 'y' || line[0] == 'Y'))
+			return true;
+	}
+	(void)cli_error(cli, PPN_EXIT_USAGE, "%s changes what this machine lets in: say --yes",
+			verb);
+	return false;
 }
 
 int main(int argc, char **argv)
@@ -207,9 +213,8 @@ int main(int argc, char **argv)
 	if (cli.argc > verb->words)
 		return cli_error(&cli, PPN_EXIT_USAGE, "%s: one word too many: %s", verb->name,
 				 cli.argv[verb->words]);
-	if (verb->destructive && !confirmed(&cli, verb))
-		return cli_error(&cli, PPN_EXIT_USAGE,
-				 "%s changes what this machine lets in: say --yes", verb->name);
+	if (verb->destructive && !cli_confirmed(&cli, verb->name))
+		return PPN_EXIT_USAGE;
 	if (ppn_crypto_init())
 		return cli_error(&cli, PPN_EXIT_FAILURE, "libsodium does not start");
 	return verb->run(&cli);

@@ -76,19 +76,6 @@ enum ppn_exit cli_wait(const struct cli *cli)
 	return code;
 }
 
-enum ppn_exit cli_seal(const struct cli *cli)
-{
-	enum ppn_exit code;
-	json_t *answer = cli_ask(cli, json_pack("{s:s}", "verb", "seal"), &code);
-
-	if (answer && cli->json)
-		cli_print(json_incref(answer));
-	else if (answer)
-		puts("sealed");
-	json_decref(answer);
-	return code;
-}
-
 enum ppn_exit cli_unseal(const struct cli *cli)
 {
 	enum ppn_exit code;

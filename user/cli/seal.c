@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* `ppn seal`: end observing; `ppn seal status`: what holds each interface, and what it counts. */
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "cli/cli.h"
+#include "host/clock.h"
+
+enum { RATE_MS = 1000 }; /* between two looks at the counters */
+
+/* ---- status ---- */
+
+static const struct {
+	const char *key, *text;
+} directions[] = { { "seal", "in" }, { "egress", "out" }, { "frame", "ppn0" } };
+
+static json_t *ask_status(const struct cli *cli, enum ppn_exit *ret_exit)
+{
+	return cli_ask(cli, json_pack("{s:s}", "verb", "status"), ret_exit);
+}
+
+/* Of one direction: each reason gets what it has grown by in a second. */
+static void add_rates(json_t *now, const json_t *before, uint64_t passed_ms)
+{
+	const char *reason;
+	json_t *count;
+
+	json_object_foreach(now, reason, count) {
+		json_int_t grown = cli_number(count, "packets") -
+				   cli_number(json_object_get(before, reason), "packets");
+
+		(void)json_object_set_new(count, "per_second",
+					  json_integer(grown * 1000 / (json_int_t)passed_ms));
+	}
+}
+
+static json_t *status_with_rates(const struct cli *cli, enum ppn_exit *ret_exit)
+{
+	const struct timespec pause = { .tv_sec = RATE_MS / 1000 };
+	uint64_t began = ppn_clock_ms(CLOCK_MONOTONIC), passed;
+	json_t *before = ask_status(cli, ret_exit), *now;
+
+	if (!before)
+		return NULL;
+	nanosleep(&pause, NULL);
+	now = ask_status(cli, ret_exit);
+	passed = ppn_clock_ms(CLOCK_MONOTONIC) - began;
+	for (size_t i = 0; now && i < sizeof(directions) / sizeof(directions[0]); i++) {
+		const char *key = directions[i].key;
+
+		add_rates(json_object_get(json_object_get(json_object_get(now, "seal"), "reasons"),
+					  key),
+			  json_object_get(
+				  json_object_get(json_object_get(before, "seal"), "reasons"), key),
+			  passed ? passed : 1);
+	}
+	json_decref(before);
+	return now;
+}
+
+static void print_interface(const json_t *interface)
+{
+	const char *hold = cli_text(interface, "hold");
+
+	printf("%-15s %-8s %s, %s\n", cli_text(interface, "name"),
+	       strcmp(hold, "none") == 0 ? "NOT SEALED" : hold, cli_text(interface, "underlay"),
+	       cli_text(interface, "external_why"));
+	if (*cli_text(interface, "why"))
+		printf("%-15s          %s\n", "", cli_text(interface, "why"));
+	if (json_is_integer(json_object_get(interface, "dropped")))
+		printf("%-15s          %lld dropped, %lld passed\n", "",
+		       (long long)cli_number(interface, "dropped"),
+		       (long long)cli_number(interface, "passed"));
+}
+
+static void print_reasons(const char *direction, const json_t *reasons)
+{
+	const char *reason;
+	json_t *count;
+
+	json_object_foreach((json_t *)reasons, reason, count)
+		printf("%-5s %-16s %14lld %16lld %10lld\n", direction, reason,
+		       (long long)cli_number(count, "packets"),
+		       (long long)cli_number(count, "bytes"),
+		       (long long)cli_number(count, "per_second"));
+}
+
+static void print_backstop(const json_t *seal)
+{
+	const json_t *backstop = json_object_get(seal, "backstop");
+	const char *why = cli_text(backstop, "why");
+
+	printf("backstop        %s%s%s\n",
+	       json_is_true(json_object_get(backstop, "on")) ? "on" : "OFF", *why ? ": " : "", why);
+	if (*cli_text(seal, "degraded"))
+		printf("degraded (nft)  %s\n", cli_text(seal, "degraded"));
+	if (*cli_text(seal, "not_in_force"))
+		printf("NOT IN FORCE    %s\n", cli_text(seal, "not_in_force"));
+	if (*cli_text(seal, "pins_why"))
+		printf("NOT PINNED      %s\n", cli_text(seal, "pins_why"));
+}
+
+static void print_status(const json_t *status)
+{
+	const json_t *seal = json_object_get(status, "seal"), *interface;
+	const json_t *interfaces = json_object_get(seal, "interfaces");
+	size_t i;
+
+	printf("state           %s, %s\n", cli_text(status, "state"),
+	       strcmp(cli_text(seal, "mode"), "observe") == 0 ? "OBSERVES: drops nothing" :
+								"enforces");
+	print_backstop(seal);
+	json_array_foreach(interfaces, i, interface)
+		print_interface(interface);
+	if (!json_array_size(interfaces))
+		puts("no external interface");
+	printf("\n%-5s %-16s %14s %16s %10s\n", "", "REASON", "PACKETS", "BYTES", "A SECOND");
+	for (i = 0; i < sizeof(directions) / sizeof(directions[0]); i++)
+		print_reasons(directions[i].text,
+			      json_object_get(json_object_get(seal, "reasons"), directions[i].key));
+}
+
+static enum ppn_exit seal_status(const struct cli *cli)
+{
+	enum ppn_exit code;
+	json_t *status = status_with_rates(cli, &code);
+
+	if (!status)
+		return code;
+	if (cli->json)
+		cli_print(json_pack("{s:O, s:O}", "state", json_object_get(status, "state"), "seal",
+				    json_object_get(status, "seal")));
+	else
+		print_status(status);
+	json_decref(status);
+	return code;
+}
+
+/* ---- enforce ---- */
+
+static enum ppn_exit seal_enforce(const struct cli *cli)
+{
+	enum ppn_exit code;
+	json_t *answer = cli_ask(cli, json_pack("{s:s}", "verb", "seal"), &code);
+
+	if (answer && cli->json)
+		cli_print(json_incref(answer));
+	else if (answer)
+		puts("sealed");
+	json_decref(answer);
+	return code;
+}
+
+enum ppn_exit cli_seal(const struct cli *cli)
+{
+	if (cli->argc == 1 && strcmp(cli->argv[0], "status") == 0)
+		return seal_status(cli);
+	if (cli->argc)
+		return cli_error(cli, PPN_EXIT_USAGE, "ppn seal --yes, or ppn seal status");
+	return cli_confirmed(cli, "seal") ? seal_enforce(cli) : PPN_EXIT_USAGE;
+}
