@@ -150,7 +150,7 @@ int main(int argc, char **argv)
 		fputs("usage: flood DEVICE ADDRESS [PACKETS_A_SECOND]\n", stderr);
 		return 2;
 	}
-	each = (argc > 3 ? atoi(argv[3]) : PER_SECOND) / 1000;
+	each = (int)(argc > 3 ? strtol(argv[3], NULL, 10) : PER_SECOND) / 1000;
 	link.sll_ifindex = (int)if_nametoindex(argv[1]);
 	fd = socket(AF_PACKET, SOCK_RAW, 0);
 	if (fd < 0 || bind(fd, (void *)&link, sizeof(link))) {

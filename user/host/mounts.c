@@ -56,6 +56,19 @@ static void take_options(struct ppn_mount *mount, const char *options)
 		mount->port = (uint32_t)strtoul(port, NULL, 10) & 0xffff;
 }
 
+/* major:minor */
+static bool take_device(const char *word, uint32_t *ret_major, uint32_t *ret_minor)
+{
+	char *end;
+
+	*ret_major = (uint32_t)strtoul(word, &end, 10);
+	if (end == word || *end != ':')
+		return false;
+	word = end + 1;
+	*ret_minor = (uint32_t)strtoul(word, &end, 10);
+	return end != word && !*end;
+}
+
 bool ppn_mount_line(struct ppn_mount *ret_mount, const char *line)
 {
 	struct ppn_mount mount = { 0 };
@@ -66,7 +79,7 @@ bool ppn_mount_line(struct ppn_mount *ret_mount, const char *line)
 		return false;
 	/* id parent major:minor root point options [tags] - type source options */
 	for (int i = 0; (word = strsep(&at, " \n")) && i < 6; i++) {
-		if (i == 2 && sscanf(word, "%u:%u", &mount.major, &mount.minor) != 2)
+		if (i == 2 && !take_device(word, &mount.major, &mount.minor))
 			return false;
 		if (i == 4)
 			point = word;

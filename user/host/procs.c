@@ -23,9 +23,10 @@ enum {
 /* Runs fn over the inodes of a process's sockets; stops when it returns false. */
 static void each_socket(int pid, bool (*fn)(void *arg, uint64_t inode), void *arg)
 {
-	char path[64], link[64];
+	static const char head[] = "socket:[";
+	char path[64], link[64], *end;
 	struct dirent *entry;
-	unsigned long long inode;
+	uint64_t inode;
 	bool go = true;
 	DIR *dir;
 
@@ -40,11 +41,34 @@ static void each_socket(int pid, bool (*fn)(void *arg, uint64_t inode), void *ar
 		if (len <= 0)
 			continue;
 		link[len] = '\0';
-		if (sscanf(link, "socket:[%llu]", &inode) == 1)
+		if (strncmp(link, head, sizeof(head) - 1) != 0)
+			continue;
+		inode = strtoull(link + sizeof(head) - 1, &end, 10);
+		if (*end == ']')
 			go = fn(arg, inode);
 	}
 	if (dir)
 		closedir(dir);
+}
+
+/* " state ppid pgrp session tty_nr ..." */
+static bool take_parent(const char *text, int *ret_parent, unsigned int *ret_tty)
+{
+	long value[4];
+	char *end;
+
+	if (strlen(text) < 3)
+		return false;
+	text += 2; /* a space, and the state's letter */
+	for (size_t i = 0; i < 4; i++) {
+		value[i] = strtol(text, &end, 10);
+		if (end == text)
+			return false;
+		text = end;
+	}
+	*ret_parent = (int)value[0];
+	*ret_tty = (unsigned int)value[3];
+	return true;
 }
 
 /* The name may hold anything, a closing parenthesis too: what follows the last one counts. */
@@ -60,8 +84,7 @@ static bool read_stat(int pid, int *ret_parent, unsigned int *ret_tty)
 	if (file)
 		fclose(file);
 	at = got ? strrchr(line, ')') : NULL;
-	/* state ppid pgrp session tty_nr */
-	return at && sscanf(at + 1, " %*c %d %*d %*d %u", ret_parent, ret_tty) == 2;
+	return at && take_parent(at + 1, ret_parent, ret_tty);
 }
 
 struct inodes {
@@ -164,7 +187,7 @@ int ppn_procs_sockets(struct ppn_proc_socket **ret_rows, size_t *ret_n)
 	if (!dir)
 		return -errno;
 	while ((entry = readdir(dir))) {
-		table.pid = atoi(entry->d_name);
+		table.pid = (int)strtol(entry->d_name, NULL, 10);
 		if (table.pid <= 0)
 			continue;
 		read_name(&table);

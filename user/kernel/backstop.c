@@ -94,14 +94,21 @@ static void take_counts(const char *said,
 	char head[48];
 
 	for (int i = 0; i < _PPN_BACKSTOP_COUNT_MAX; i++) {
-		unsigned long long packets, bytes;
+		static const char first[] = "packets ", second[] = " bytes ";
+		uint64_t packets;
 		const char *at;
+		char *end;
 
 		(void)snprintf(head, sizeof(head), "counter %s {", ppn_backstop_count_text(i));
 		at = strstr(said, head);
-		at = at ? strstr(at, "packets ") : NULL;
-		if (at && sscanf(at, "packets %llu bytes %llu", &packets, &bytes) == 2)
-			ret_counts[i] = (struct ppn_count){ packets, bytes };
+		at = at ? strstr(at, first) : NULL;
+		if (!at)
+			continue;
+		packets = strtoull(at + sizeof(first) - 1, &end, 10);
+		if (strncmp(end, second, sizeof(second) - 1) == 0)
+			ret_counts[i] =
+				(struct ppn_count){ packets,
+						    strtoull(end + sizeof(second) - 1, NULL, 10) };
 	}
 }
 

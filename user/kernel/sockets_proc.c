@@ -33,19 +33,17 @@ static bool parse_side(uint8_t ret_addr[static 16], uint16_t *ret_port, bool *re
 bool ppn_sockets_line(struct ppn_socket *ret_socket, uint8_t proto, const char *line)
 {
 	struct ppn_socket socket = { .proto = proto };
-	char local[48], remote[48], state[8];
-	unsigned int uid;
-	unsigned long long inode;
+	char local[48], remote[48], state[8], uid[12], inode[24];
 	bool v4;
 
 	/* sl local remote st queues timer retransmits uid timeout inode */
-	if (sscanf(line, " %*[0-9]: %47s %47s %7s %*s %*s %*s %u %*s %llu", local, remote, state,
-		   &uid, &inode) != 5 ||
+	if (sscanf(line, " %*[0-9]: %47s %47s %7s %*s %*s %*s %11s %*s %23s", local, remote, state,
+		   uid, inode) != 5 ||
 	    !parse_side(socket.local, &socket.local_port, &v4, local) ||
 	    !parse_side(socket.remote, &socket.remote_port, &v4, remote))
 		return false;
-	socket.uid = uid;
-	socket.inode = inode;
+	socket.uid = (uint32_t)strtoul(uid, NULL, 10);
+	socket.inode = strtoull(inode, NULL, 10);
 	ppn_socket_state(&socket, (unsigned int)strtoul(state, NULL, 16), v4);
 	*ret_socket = socket;
 	return true;
