@@ -138,7 +138,7 @@ is "nothing was attached for it" "$(link_id "$(index eth0)")" "$FIRST"
 node_exec box mount -t bpf bpf /sys/fs/bpf
 check "a bpffs mounted over it: pinned there" wait_for 1 pinned
 is "counted as well" "$(alarms)" 2
-node_exec box umount /sys/fs/bpf
+node_exec box umount -l /sys/fs/bpf # ppnd holds a lock in it
 node_exec box mount -o remount,ro /sys/fs/bpf
 node_exec box rm -r "$PINS/policy" 2>/dev/null || :
 node_exec box mount -o remount,rw /sys/fs/bpf
