@@ -62,6 +62,7 @@ enum ppn_seal_mode {
 	X(PEERS, "peers", 0)   \
 	X(WAIT, "wait", 0)     \
 	X(SEAL, "seal", 1)     \
+	X(CHECK, "check", 0)   \
 	X(UNSEAL, "unseal", 1) \
 	X(SEAT, "seat", 1)     \
 	X(LEDGER, "ledger", 0) \

@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* `ppn seal`: end observing; `ppn seal status`: what holds each interface, and what it counts. */
+/*
+ * `ppn seal`: end observing; `check`: what that would cut; `status`: what holds each interface, and what it
+ * counts.
+ */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "cli/cli.h"
 #include "host/clock.h"
+#include "host/procs.h"
 
 enum { RATE_MS = 1000 }; /* between two looks at the counters */
 
@@ -137,6 +142,81 @@ static enum ppn_exit seal_status(const struct cli *cli)
 	return code;
 }
 
+/* ---- check ---- */
+
+static const char *who(const struct ppn_proc_socket *procs, size_t n, const json_t *row,
+		       char ret_who[static 48])
+{
+	const struct ppn_proc_socket *proc = NULL;
+	json_int_t inode = cli_number(row, "inode");
+
+	if (inode)
+		proc = ppn_procs_find(procs, n, (uint64_t)inode);
+	if (proc)
+		snprintf(ret_who, 48, " (%s, %d)", proc->name, proc->pid);
+	else
+		ret_who[0] = '\0';
+	return ret_who;
+}
+
+/* The rows of one verdict: what, whose, and the rule that passes it or the line that would. */
+static size_t print_rows(const json_t *rows, const char *cut, const struct ppn_proc_socket *procs,
+			 size_t n)
+{
+	size_t i, printed = 0;
+	const json_t *row;
+	char name[48];
+
+	json_array_foreach(rows, i, row) {
+		const char *rule = cli_text(row, "rule"), *keep = cli_text(row, "keep");
+
+		if (strcmp(cli_text(row, "cut"), cut) != 0)
+			continue;
+		printf("%-8s %-9s %s%s\n", printed++ ? "" : cut, cli_text(row, "kind"),
+		       cli_text(row, "what"), who(procs, n, row, name));
+		if (*keep)
+			printf("%-18s keep it: %s\n", "", keep);
+		else if (*rule)
+			printf("%-18s %s\n", "", rule);
+	}
+	return printed;
+}
+
+static void print_check(const json_t *answer)
+{
+	static const char *const order[] = { "refused", "cut", "again", "partly", "kept" };
+	const json_t *rows = json_object_get(answer, "rows");
+	struct ppn_proc_socket *procs = NULL;
+	size_t n = 0, printed = 0;
+
+	(void)ppn_procs_sockets(&procs,
+				&n); /* names are a help: without them the rest is the same */
+	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++)
+		printed += print_rows(rows, order[i], procs, n);
+	free(procs);
+	if (!printed)
+		puts("nothing here crosses an external interface");
+	printf("%lld more are untouched (loopback, the mesh, no external interface)\n",
+	       (long long)cli_number(answer, "untouched"));
+	if (json_is_true(json_object_get(answer, "cut_short")))
+		puts("there are more sockets than were looked at");
+}
+
+static enum ppn_exit seal_check(const struct cli *cli)
+{
+	enum ppn_exit code;
+	json_t *answer = cli_ask(cli, json_pack("{s:s}", "verb", "check"), &code);
+
+	if (!answer)
+		return code;
+	if (cli->json)
+		cli_print(json_incref(answer));
+	else
+		print_check(answer);
+	json_decref(answer);
+	return code;
+}
+
 /* ---- enforce ---- */
 
 static enum ppn_exit seal_enforce(const struct cli *cli)
@@ -156,7 +236,9 @@ enum ppn_exit cli_seal(const struct cli *cli)
 {
 	if (cli->argc == 1 && strcmp(cli->argv[0], "status") == 0)
 		return seal_status(cli);
+	if (cli->argc == 1 && strcmp(cli->argv[0], "check") == 0)
+		return seal_check(cli);
 	if (cli->argc)
-		return cli_error(cli, PPN_EXIT_USAGE, "ppn seal --yes, or ppn seal status");
+		return cli_error(cli, PPN_EXIT_USAGE, "ppn seal --yes | check | status");
 	return cli_confirmed(cli, "seal") ? seal_enforce(cli) : PPN_EXIT_USAGE;
 }

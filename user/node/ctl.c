@@ -204,6 +204,20 @@ static void verb_seal(struct ppnd *ppnd, struct ppn_ctl_call *call, json_t *requ
 		verb_status(ppnd, call, request, uid);
 }
 
+static void verb_check(struct ppnd *ppnd, struct ppn_ctl_call *call, json_t *request, uid_t uid)
+{
+	json_t *answer = NULL;
+	int err = ppnd_check(ppnd, call, &answer);
+
+	(void)request;
+	(void)uid;
+	if (!answer)
+		ppn_ctl_error(call, PPN_EXIT_FAILURE, "sockets, addresses, mounts: %s",
+			      strerror(-err));
+	else
+		ppn_ctl_answer(call, err ? PPN_EXIT_REFUSED : PPN_EXIT_OK, answer);
+}
+
 static void verb_unseal(struct ppnd *ppnd, struct ppn_ctl_call *call, json_t *request, uid_t uid)
 {
 	const struct timeval after = { .tv_usec = GOODBYE_MS * 1000 };
@@ -290,6 +304,7 @@ static const struct verb {
 #define RUN_PEERS verb_peers
 #define RUN_WAIT verb_wait
 #define RUN_SEAL verb_seal
+#define RUN_CHECK verb_check
 #define RUN_UNSEAL verb_unseal
 #define RUN_SEAT verb_seat
 #define RUN_LEDGER verb_ledger

@@ -111,6 +111,14 @@ static bool is_own(const struct ppnd_facts *facts, const uint8_t addr[static 16]
 	return false;
 }
 
+bool ppnd_facts_rides(const struct ppnd_facts *facts, const struct ppn_socket *socket)
+{
+	if (is_loopback(socket->local) ||
+	    (!socket->listens && (is_loopback(socket->remote) || is_own(facts, socket->remote))))
+		return false;
+	return ppnd_facts_behind(facts, socket->local) != NULL;
+}
+
 bool ppnd_facts_is_session(const struct ppnd *ppnd, const struct ppnd_facts *facts,
 			   const struct ppn_socket *socket)
 {

@@ -30,6 +30,8 @@ void ppnd_facts_free(struct ppnd_facts *facts);
 const struct ppn_cut_link *ppnd_facts_behind(const struct ppnd_facts *facts,
 					     const uint8_t addr[static 16]);
 const struct ppn_device *ppnd_facts_device(const struct ppnd_facts *facts, uint32_t ifindex);
+/* Its packets cross an external interface. */
+bool ppnd_facts_rides(const struct ppnd_facts *facts, const struct ppn_socket *socket);
 /* A TCP connection that came in, not over loopback, and crosses an external interface. */
 bool ppnd_facts_is_session(const struct ppnd *ppnd, const struct ppnd_facts *facts,
 			   const struct ppn_socket *socket);

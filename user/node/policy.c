@@ -8,8 +8,6 @@
 #include "host/log.h"
 #include "node/ppnd.h"
 
-enum { PORTS_MAX = PPND_RESCUE_MAX + PPN_POLICY_RULES_MAX };
-
 #define UID_PPND UINT32_MAX
 
 /* ---- observe or enforce ---- */
@@ -99,7 +97,8 @@ static bool has_room(const struct ppn_open_port *ports, size_t n, const struct p
 	return port->any || same < PPN_PORT_PREFIXES;
 }
 
-static size_t open_ports(const struct ppnd *ppnd, struct ppn_open_port ret_ports[static PORTS_MAX])
+size_t ppnd_policy_ports(const struct ppnd *ppnd,
+			 struct ppn_open_port ret_ports[static PPND_PORTS_MAX])
 {
 	const struct ppnd_state *state = &ppnd->state;
 	const struct ppn_member *self;
@@ -219,9 +218,9 @@ static void in_force(struct ppnd *ppnd)
 
 int ppnd_seal_column(struct ppnd *ppnd, enum ppn_state state)
 {
-	struct ppn_open_port ports[PORTS_MAX];
+	struct ppn_open_port ports[PPND_PORTS_MAX];
 	struct ppn_policy_table table;
-	size_t n = open_ports(ppnd, ports);
+	size_t n = ppnd_policy_ports(ppnd, ports);
 	int err;
 
 	fill_table(ppnd, &table);

@@ -189,6 +189,16 @@ int ppnd_seal_off_record(struct ppnd *ppnd,
 /* By configuration, by the operator, or by the roster's policy. */
 bool ppnd_seal_observes(const struct ppnd *ppnd);
 void ppnd_policy_stop(struct ppnd *ppnd);
+/* What the configuration and the roster in force open here; the number of rows. */
+enum { PPND_PORTS_MAX = PPND_RESCUE_MAX + PPN_POLICY_RULES_MAX };
+size_t ppnd_policy_ports(const struct ppnd *ppnd,
+			 struct ppn_open_port ret_ports[static PPND_PORTS_MAX]);
+
+/*
+ * check.c: {state, worst, untouched, cut_short, rows: [{kind, what, cut, rule, keep, inode}]}, earlier rows by
+ * ppn_ctl_more(). 0; -EBUSY: an answer, and something in it that the machine would not survive; or -errno.
+ */
+int ppnd_check(struct ppnd *ppnd, struct ppn_ctl_call *call, json_t **ret_answer);
 
 /* session.c: an established inbound TCP session that sealing would cut: its words, or -ENOENT. */
 int ppnd_session_find(struct ppnd *ppnd, char ret_who[static PPN_WHY_LEN]);

@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * `ppn seal check`: what the seal, enforcing, would cut of what this machine does now (lib/cut judges), and
+ * what observing has seen that would have dropped.
+ */
+#include <arpa/inet.h>
+#include <endian.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/cleanup.h"
+#include "host/mounts.h"
+#include "lib/crypto.h"
+#include "lib/wire.h"
+#include "node/facts.h"
+#include "node/ppnd.h"
+
+enum { ROWS_A_PACKET = 64 };
+
+struct check {
+	struct ppnd *ppnd;
+	struct ppn_ctl_call *call;
+	json_t *rows;
+	struct ppnd_facts facts;
+	struct ppn_cut_policy policy;
+	struct ppn_cut_rule rule[PPND_PORTS_MAX];
+	enum ppn_cut worst;
+	size_t n_untouched;
+};
+
+static void push(struct ppn_ctl_call *call, json_t **rows, json_t *row)
+{
+	if (json_array_size(*rows) == ROWS_A_PACKET) {
+		ppn_ctl_more(call, json_pack("{s:o}", "rows", *rows));
+		*rows = json_array();
+	}
+	(void)json_array_append_new(*rows, row);
+}
+
+/* inode: of a socket, by which the asker finds its program; 0: none. */
+static void add(struct check *check, const char *kind, const char *what,
+		const struct ppn_cut_answer *answer, uint64_t inode)
+{
+	if (answer->cut > check->worst)
+		check->worst = answer->cut;
+	if (answer->cut == PPN_CUT_UNTOUCHED) {
+		check->n_untouched++;
+		return;
+	}
+	push(check->call, &check->rows,
+	     json_pack("{s:s, s:s, s:s, s:s, s:s, s:I}", "kind", kind, "what", what, "cut",
+		       ppn_cut_text(answer->cut), "rule", answer->rule, "keep", answer->keep,
+		       "inode", (json_int_t)inode));
+}
+
+/* ---- the policy that would enforce ---- */
+
+static void take_policy(struct check *check)
+{
+	const struct ppnd *ppnd = check->ppnd;
+	const enum ppn_state state = ppnd->genesis.state;
+	struct ppn_open_port ports[PPND_PORTS_MAX];
+	struct ppn_cut_policy *policy = &check->policy;
+
+	*policy = (struct ppn_cut_policy){
+		.column = ppn_genesis_column(state),
+		.claim = (state == PPN_STATE_HOLDING || state == PPN_STATE_DAMAGED) &&
+			 ppnd_state_claimable(&ppnd->state),
+		.claim_port = ppnd->config.claim_port,
+		.wg_port = ppnd->config.wireguard_port,
+		.has_fleet = ppnd->state.has_identity,
+		.n_rules = ppnd_policy_ports(ppnd, ports),
+		.rule = check->rule,
+	};
+	if (policy->has_fleet)
+		ppn_fleet_prefix(policy->fleet, ppnd_state_mesh_fleet(&ppnd->state));
+	for (size_t i = 0; i < policy->n_rules; i++) {
+		check->rule[i] = (struct ppn_cut_rule){
+			.kind = ports[i].kind == PPN_PORT_RESCUE ? PPN_CUT_RESCUE : PPN_CUT_ROSTER,
+			.proto = ports[i].proto,
+			.any = ports[i].any,
+			.prefix_len = ports[i].prefix_len,
+			.port = ports[i].port,
+		};
+		memcpy(check->rule[i].prefix, ports[i].prefix, sizeof(ports[i].prefix));
+	}
+}
+
+/* ---- facts, a kind each ---- */
+
+static void describe_socket(char ret_what[static 160], const struct ppn_socket *socket)
+{
+	const char *proto = socket->proto == IPPROTO_TCP ? "tcp" : "udp";
+	char local[PPN_ADDRESS_TEXT], remote[PPN_ADDRESS_TEXT];
+
+	ppn_address_text(local, socket->local);
+	if (socket->listens) {
+		snprintf(ret_what, 160, "%s/%u on %s", proto, socket->local_port,
+			 ppn_is_zero(socket->local, 16) ? (socket->v4_any ? "0.0.0.0" : "any") :
+							  local);
+		return;
+	}
+	ppn_address_text(remote, socket->remote);
+	snprintf(ret_what, 160, "%s %s port %u with %s port %u", proto, local, socket->local_port,
+		 remote, socket->remote_port);
+}
+
+static void check_sockets(struct check *check)
+{
+	const struct ppnd_facts *facts = &check->facts;
+
+	for (size_t i = 0; i < facts->sockets.n; i++) {
+		const struct ppn_socket *socket = &facts->sockets.socket[i];
+		struct ppn_cut_socket fact = {
+			.proto = socket->proto,
+			.local_port = socket->local_port,
+			.remote_port = socket->remote_port,
+			.listens = socket->listens,
+			.rides = ppnd_facts_rides(facts, socket),
+		};
+		struct ppn_cut_answer answer;
+		char what[160];
+
+		if (socket->half)
+			continue;
+		memcpy(fact.local, socket->local, sizeof(fact.local));
+		memcpy(fact.remote, socket->remote, sizeof(fact.remote));
+		fact.inbound = !socket->listens &&
+			       ppn_sockets_listens(&facts->sockets, socket->proto, socket->local,
+						   socket->local_port);
+		ppn_cut_socket(&check->policy, &fact, &answer);
+		describe_socket(what, socket);
+		add(check, socket->listens ? "listener" : "flow", what, &answer, socket->inode);
+	}
+}
+
+static void check_addresses(struct check *check)
+{
+	const struct ppnd_facts *facts = &check->facts;
+
+	for (size_t i = 0; i < facts->n_addrs; i++) {
+		const struct ppn_link_addr *addr = &facts->addr[i];
+		const struct ppn_cut_link *link =
+			ppn_cut_rides(facts->link, facts->n_devices, addr->ifindex);
+		const struct ppn_device *device = link ? ppnd_facts_device(facts, link->ifindex) :
+							 NULL;
+		struct ppn_cut_answer answer;
+		char what[160], text[PPN_ADDRESS_TEXT];
+
+		if (!device)
+			continue;
+		ppn_cut_lease(
+			&(struct ppn_cut_lease){
+				.v4 = addr->v4,
+				.by_ra = addr->by_ra,
+				.valid_s = addr->valid_s,
+				.underlay = link->underlay,
+				.ifname = device->name,
+			},
+			&answer);
+		snprintf(what, sizeof(what), "%s on %s, %s, valid for %u s",
+			 ppn_address_text(text, addr->addr), device->name,
+			 addr->by_ra ? "by a router" : "a lease", addr->valid_s);
+		add(check, "address", what, &answer, 0);
+	}
+}
+
+static void check_mounts(struct check *check)
+{
+	_cleanup_free_ struct ppn_mount *mounts = NULL;
+	size_t n = 0;
+
+	if (ppn_mounts_read(1, &mounts, &n) && ppn_mounts_read(0, &mounts, &n))
+		return;
+	for (size_t i = 0; i < n; i++) {
+		struct ppn_cut_mount fact = {
+			.point = mounts[i].point,
+			.medium = ppn_cut_filesystem(mounts[i].type),
+			.server_rides = true,
+			.server_port = (uint16_t)mounts[i].port,
+		};
+		char block[PPN_BLOCK_WHAT_LEN] = "", file[PPN_MOUNT_POINT_LEN], what[160];
+		struct ppn_cut_answer answer;
+
+		if (mounts[i].major &&
+		    ppn_block_is_remote("/sys", mounts[i].major, mounts[i].minor, block, file))
+			fact.medium = PPN_CUT_MEDIUM_NETWORK_BLOCK;
+		fact.has_server = mounts[i].server[0] &&
+				  ppn_address_read(fact.server, mounts[i].server) == 0;
+		ppn_cut_mount(&check->policy, &fact, &answer);
+		snprintf(what, sizeof(what), "%.60s, %s %.40s", mounts[i].point,
+			 ppn_cut_medium_text(fact.medium), block[0] ? block : mounts[i].source);
+		add(check, "mount", what, &answer, 0);
+	}
+}
+
+static void check_guests(struct check *check)
+{
+	const struct ppnd_facts *facts = &check->facts;
+
+	for (size_t i = 0; i < facts->n_guests; i++) {
+		const struct ppn_link_guest *guest = &facts->guest[i];
+		const struct ppn_device *port = ppnd_facts_device(facts, guest->port);
+		struct ppn_cut_answer answer;
+		char what[160];
+
+		if (!port || port->external) /* it came from the wire, and is no guest of ours */
+			continue;
+		if (!ppn_cut_rides(facts->link, facts->n_devices, guest->bridge))
+			continue;
+		ppn_cut_guest(check->ppnd->config.guests_pass, &answer);
+		snprintf(what, sizeof(what), "%02x:%02x:%02x:%02x:%02x:%02x behind %s",
+			 guest->mac[0], guest->mac[1], guest->mac[2], guest->mac[3], guest->mac[4],
+			 guest->mac[5], port->name);
+		add(check, "guest", what, &answer, 0);
+	}
+}
+
+int ppnd_check(struct ppnd *ppnd, struct ppn_ctl_call *call, json_t **ret_answer)
+{
+	struct check check = { .ppnd = ppnd, .call = call };
+	int err = ppnd_facts_read(ppnd, &check.facts);
+
+	if (err)
+		return err;
+	check.rows = json_array();
+	take_policy(&check);
+	check_addresses(&check);
+	check_mounts(&check);
+	check_guests(&check);
+	check_sockets(&check);
+	*ret_answer = json_pack("{s:s, s:s, s:I, s:b, s:o}", "state",
+				ppn_state_text(ppnd->genesis.state), "worst",
+				ppn_cut_text(check.worst), "untouched",
+				(json_int_t)check.n_untouched, "cut_short",
+				(int)check.facts.sockets.cut, "rows", check.rows);
+	ppnd_facts_free(&check.facts);
+	return check.worst == PPN_CUT_REFUSED ? -EBUSY : 0;
+}
