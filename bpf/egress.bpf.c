@@ -8,6 +8,7 @@
 #include "account.h"
 #include "conn.h"
 #include "gate.h"
+#include "guest.h"
 #include "neighbour.h"
 #include "parse.h"
 #include "policy.h"
@@ -285,8 +286,11 @@ static __always_inline int ip6_rows(struct egress *e)
 
 static __always_inline int rows(struct egress *e)
 {
-	int reason = ppn_parse_ethernet(&e->p);
+	int reason;
 
+	if (ppn_passes_guest(e->iface, &e->p, ETH_ALEN))
+		return PPN_REASON_PASS_GUEST;
+	reason = ppn_parse_ethernet(&e->p);
 	if (reason)
 		return reason;
 	switch (e->p.ethertype) {

@@ -89,6 +89,11 @@ static __always_inline _Bool ppn_same_address(const void *a, const void *b)
 	return ppn_load64(a) == ppn_load64(b) && ppn_load64(a + 8) == ppn_load64(b + 8);
 }
 
+static __always_inline _Bool ppn_same_mac(const __u8 *a, const __u8 *b)
+{
+	return *(const __u32 *)a == *(const __u32 *)b && ppn_load16(a + 4) == ppn_load16(b + 4);
+}
+
 /* Inside the fleet prefix. fleet: struct ppn_policy_table.fleet; all zeros there: nothing is. */
 static __always_inline _Bool ppn_in_fleet(const void *fleet, const void *address)
 {

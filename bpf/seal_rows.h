@@ -15,6 +15,7 @@
 #include "account.h"
 #include "conn.h"
 #include "gate.h"
+#include "guest.h"
 #include "neighbour.h"
 #include "parse.h"
 #include "policy.h"
@@ -407,8 +408,11 @@ static __always_inline int ip6_rows(struct seal *s)
 
 static __always_inline int rows(struct seal *s)
 {
-	int reason = ppn_parse_ethernet(&s->p);
+	int reason;
 
+	if (ppn_passes_guest(s->iface, &s->p, 0))
+		return PPN_REASON_PASS_GUEST;
+	reason = ppn_parse_ethernet(&s->p);
 	if (reason)
 		return reason;
 	switch (s->p.ethertype) {

@@ -106,9 +106,4 @@ static __always_inline _Bool ppn_same_xid6(const __u8 *message, const __u8 *xid6
 	return (*(const __u32 *)message & id) == (*(const __u32 *)xid6 & id);
 }
 
-static __always_inline _Bool ppn_same_mac(const __u8 *a, const __u8 *b)
-{
-	return *(const __u32 *)a == *(const __u32 *)b && ppn_load16(a + 4) == ppn_load16(b + 4);
-}
-
 #endif

@@ -260,12 +260,14 @@ void harness_port(struct harness *h, uint8_t proto, uint16_t port, bool rescue, 
 	put(h->seal->maps.open_ports, &key, &rule);
 }
 
+/* Addresses of packets.c: what comes in is for the first, what goes out is from the second. */
 void harness_iface(struct harness *h, uint8_t underlay, uint8_t flags)
 {
 	const struct ppn_iface iface = {
 		.group = HARNESS_IFINDEX,
 		.underlay = underlay,
 		.flags = flags,
+		.mac = { { 2, [5] = 1 }, { 2, [5] = 2 } },
 	};
 	const uint32_t ifindex = HARNESS_IFINDEX;
 

@@ -106,7 +106,7 @@ static const struct row rows[] = {
 	{ "session over the mesh", PPN_COLUMN_BOUND, IPPROTO_TCP, "fd5c:91a2:77e0::1",
 	  "fd5c:91a2:77e0::2", 22, 4000, 1, 0, 0, PPN_CUT_UNTOUCHED, "the mesh", "" },
 	{ "out, holding", PPN_COLUMN_HOLDING, IPPROTO_UDP, "198.51.100.9", "192.0.2.1", 4000, 123,
-	  0, 0, 0, PPN_CUT_GONE, "", "none: egress opens once the node is claimed" },
+	  0, 0, 0, PPN_CUT_GONE, "", "none before the claim: a node opens no flows" },
 	{ "out, the roster's, began before", PPN_COLUMN_BOUND, IPPROTO_UDP, "198.51.100.9",
 	  "192.0.2.1", 4000, 123, 0, 0, 0, PPN_CUT_AGAIN,
 	  "the roster's egress list: udp/123 to 192.0.2.1/32", "" },
@@ -115,7 +115,8 @@ static const struct row rows[] = {
 	{ "out, every port", PPN_COLUMN_BOUND, IPPROTO_TCP, "192.0.2.9", "198.51.100.7", 4000, 8443,
 	  0, 0, 1, PPN_CUT_KEPT, "ppn egress: tcp/any to 198.51.100.0/24", "" },
 	{ "out, nobody allows it", PPN_COLUMN_BOUND, IPPROTO_TCP, "192.0.2.9", "203.0.113.7", 4000,
-	  443, 0, 0, 0, PPN_CUT_GONE, "", "ppn egress open tcp/443 203.0.113.7/32 --for 30m" },
+	  443, 0, 0, 0, PPN_CUT_GONE, "",
+	  "none in this version: a claimed node opens flows to its mesh only" },
 	{ "in from a port that egress names", PPN_COLUMN_BOUND, IPPROTO_UDP, "192.0.2.9",
 	  "192.0.2.1", 4000, 123, 1, 0, 0, PPN_CUT_GONE, "", "[rescue] udp/4000 = 192.0.2.1/32" },
 };

@@ -231,10 +231,11 @@ static void judge_flow(const struct ppn_cut_policy *policy, const struct ppn_cut
 		answer_keep(ret, PPN_CUT_GONE, "[rescue] %s/%u = %s", proto_text(socket->proto),
 			    port, prefix);
 	else if (policy->column == PPN_COLUMN_BOUND)
-		answer_keep(ret, PPN_CUT_GONE, "ppn egress open %s/%u %s --for 30m",
-			    proto_text(socket->proto), port, prefix);
+		answer_keep(ret, PPN_CUT_GONE,
+			    "none in this version: a claimed node opens flows to its "
+			    "mesh only");
 	else
-		answer_keep(ret, PPN_CUT_GONE, "none: egress opens once the node is claimed");
+		answer_keep(ret, PPN_CUT_GONE, "none before the claim: a node opens no flows");
 }
 
 void ppn_cut_socket(const struct ppn_cut_policy *policy, const struct ppn_cut_socket *socket,
@@ -354,7 +355,7 @@ void ppn_cut_mount(const struct ppn_cut_policy *policy, const struct ppn_cut_mou
 		say_rule(rule, PPN_CUT_AGAIN, ret_answer);
 	else
 		answer_keep(ret_answer, PPN_CUT_GONE,
-			    "none before the claim; then an egress rule for its server");
+			    "none: its server must be reached by another way");
 }
 
 /* ---- guests ---- */

@@ -154,7 +154,6 @@ WORD_SETTER(set_seal, seal, seal_words)
 WORD_SETTER(set_guests, guests_pass, guests_words)
 WORD_SETTER(set_share, share, yes_words)
 WORD_SETTER(set_dot1x, dot1x, yes_words)
-WORD_SETTER(set_metadata, metadata, yes_words)
 
 /* What no interface is called, or every one: a line that cannot mean what it says. */
 static int check_pattern(const char *pattern, char ret_why[static 160])
@@ -276,40 +275,6 @@ static int set_device(void *arg, const char *key, const char *value, char ret_wh
 	return 0;
 }
 
-/* unix:PATH, 127.0.0.1:PORT, [::1]:PORT, ppn0:PORT (the mesh device, whatever its name). */
-static int set_metrics(void *arg, const char *key, const char *value, char ret_why[static 160])
-{
-	static const struct {
-		const char *prefix;
-		enum ppnd_metrics_kind kind;
-		bool v6;
-	} forms[] = {
-		{ "127.0.0.1:", PPND_METRICS_LOOPBACK, false },
-		{ "[::1]:", PPND_METRICS_LOOPBACK, true },
-		{ "ppn0:", PPND_METRICS_MESH, true },
-	};
-	struct ppnd_metrics_at *at = &((struct ppnd_config *)arg)->metrics;
-
-	(void)key;
-	if (strncmp(value, "unix:/", 6) == 0 && strlen(value + 5) < sizeof(at->path)) {
-		at->kind = PPND_METRICS_UNIX;
-		snprintf(at->path, sizeof(at->path), "%s", value + 5);
-		return 0;
-	}
-	for (size_t i = 0; i < COUNT(forms); i++) {
-		const size_t len = strlen(forms[i].prefix);
-
-		if (strncmp(value, forms[i].prefix, len) != 0)
-			continue;
-		at->kind = forms[i].kind;
-		at->v6 = forms[i].v6;
-		return take_port(&at->port, value + len, ret_why);
-	}
-	snprintf(ret_why, 160,
-		 "unix:/PATH (at most 107 bytes), 127.0.0.1:PORT, [::1]:PORT or ppn0:PORT");
-	return -EINVAL;
-}
-
 /* KEY is proto/port. */
 static int take_service(struct ppn_open_port *ret_row, const char *key, char ret_why[static 160])
 {
@@ -401,8 +366,6 @@ static const struct ppn_ini_key keys[] = {
 	{ "seal", "guests", set_guests },
 	{ "seal", "share", set_share },
 	{ "seal", "dot1x", set_dot1x },
-	{ "seal", "metadata", set_metadata },
-	{ "metrics", "listen", set_metrics },
 	{ "mesh", "device", set_device },
 	{ "rescue", "*", set_rescue },
 	{ "underlay", "*", set_underlay },

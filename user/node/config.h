@@ -34,21 +34,6 @@ struct ppnd_underlay {
 	enum ppn_underlay underlay;
 };
 
-/* [metrics] listen: where Prometheus may read. */
-enum ppnd_metrics_kind {
-	PPND_METRICS_OFF = 0,
-	PPND_METRICS_UNIX,
-	PPND_METRICS_LOOPBACK,
-	PPND_METRICS_MESH, /* on this node's mesh address */
-};
-
-struct ppnd_metrics_at {
-	enum ppnd_metrics_kind kind;
-	bool v6; /* loopback: ::1 */
-	uint16_t port;
-	char path[108]; /* of a unix socket */
-};
-
 struct ppnd_config {
 	enum ppn_posture posture;
 	enum ppn_wg_backend backend; /* PPN_WG_NONE: auto */
@@ -56,8 +41,6 @@ struct ppnd_config {
 	bool guests_pass; /* frames of a bridge's guests pass its sealed ports, counted */
 	bool share; /* an interface's XDP hook is shared by libxdp's dispatcher */
 	bool dot1x; /* EAPOL passes */
-	bool metadata; /* egress to the cloud's metadata service, while bound */
-	struct ppnd_metrics_at metrics;
 	uint32_t beacon_window_s;
 	uint16_t wireguard_port, claim_port;
 	char worker_user[32];
