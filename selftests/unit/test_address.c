@@ -107,12 +107,31 @@ static void both_families(void **state)
 	assert_string_equal(ppn_address_text(text, addr), "192.0.2.7");
 }
 
+static void loopback(void **state)
+{
+	static const struct {
+		const char *text;
+		bool is;
+	} rows[] = {
+		{ "127.0.0.1", true },	{ "127.255.0.9", true }, { "::1", true },
+		{ "126.0.0.1", false }, { "128.0.0.1", false },	 { "::2", false },
+		{ "::", false },	{ "7f00::1", false },
+	};
+	uint8_t addr[16];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		assert_int_equal(ppn_address_read(addr, rows[i].text), 0);
+		if (ppn_address_is_loopback(addr) != rows[i].is)
+			fail_msg("%s", rows[i].text);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(fleet_prefix),
-		cmocka_unit_test(mesh_address),
-		cmocka_unit_test(network_of_one),
+		cmocka_unit_test(loopback),	 cmocka_unit_test(fleet_prefix),
+		cmocka_unit_test(mesh_address),	 cmocka_unit_test(network_of_one),
 		cmocka_unit_test(both_families),
 	};
 

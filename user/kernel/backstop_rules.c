@@ -13,6 +13,7 @@
 #include <netinet/in.h>
 
 #include "kernel/backstop.h"
+#include "lib/wire.h"
 
 /* Before conntrack puts fragments together (-400), after NAT has chosen addresses (100). */
 enum { PRIORITY_IN = -500, PRIORITY_OUT = 500, MAP_SIZE = 32768 };
@@ -120,9 +121,7 @@ static const char *their_port(const struct text *t)
 
 static bool is_v4(const struct ppn_open_port *port)
 {
-	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
-
-	return port->prefix_len >= 96 && !memcmp(port->prefix, mapped, sizeof(mapped));
+	return port->prefix_len >= 96 && ppn_address_is_v4(port->prefix);
 }
 
 /* "ip saddr 192.0.2.0/24", or nothing for any. */

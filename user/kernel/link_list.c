@@ -9,6 +9,7 @@
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include "kernel/link_private.h"
+#include "lib/wire.h"
 
 /* Newer headers name them: IFA_PROTO, and who made an address (linux/if_addr.h since 5.18). */
 enum { ATTR_IFA_PROTO = 11, MADE_BY_RA = 2 };
@@ -61,7 +62,6 @@ static int dump(struct ppn_link *link, int type, const void *head, size_t head_l
 
 static int take_addr(const struct nlmsghdr *hdr, void *ret_row)
 {
-	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
 	const struct ifaddrmsg *head = nlmsg_data(hdr);
 	struct nlattr *attr[ATTR_IFA_PROTO + 1], *ip;
 	struct ppn_link_addr *row = ret_row;
@@ -77,8 +77,10 @@ static int take_addr(const struct nlmsghdr *hdr, void *ret_row)
 	len = row->v4 ? 4 : 16;
 	if ((!row->v4 && head->ifa_family != AF_INET6) || !ip || (size_t)nla_len(ip) != len)
 		return 0;
-	memcpy(row->addr, mapped, sizeof(mapped));
-	memcpy(row->addr + 16 - len, nla_data(ip), len);
+	if (row->v4)
+		ppn_address_v4(row->addr, nla_data(ip));
+	else
+		memcpy(row->addr, nla_data(ip), len);
 	row->ifindex = head->ifa_index;
 	row->len = head->ifa_prefixlen;
 	row->valid_s = UINT32_MAX;

@@ -9,8 +9,7 @@
 #include <linux/sock_diag.h>
 #include "kernel/netlink.h"
 #include "kernel/sockets_private.h"
-
-static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+#include "lib/wire.h"
 
 int ppn_sockets_add(struct ppn_sockets *sockets, const struct ppn_socket *socket)
 {
@@ -49,12 +48,10 @@ void ppn_socket_state(struct ppn_socket *socket, unsigned int state, bool v4)
 
 static void take_address(uint8_t ret[static 16], const __be32 words[static 4], bool v4)
 {
-	if (!v4) {
+	if (v4)
+		ppn_address_v4(ret, words);
+	else
 		memcpy(ret, words, 16);
-		return;
-	}
-	memcpy(ret, mapped, sizeof(mapped));
-	memcpy(ret + 12, words, 4);
 }
 
 struct dump {

@@ -6,8 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "kernel/sockets_private.h"
-
-static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+#include "lib/wire.h"
 
 /* The kernel prints each 32-bit word of an address as a number in the host's order. */
 static bool parse_side(uint8_t ret_addr[static 16], uint16_t *ret_port, bool *ret_v4,
@@ -23,8 +22,10 @@ static bool parse_side(uint8_t ret_addr[static 16], uint16_t *ret_port, bool *re
 		memcpy(part, text + 8 * i, 8);
 		word[i] = (uint32_t)strtoul(part, NULL, 16);
 	}
-	memcpy(ret_addr, mapped, sizeof(mapped));
-	memcpy(ret_addr + 16 - 4 * words, word, 4 * words);
+	if (words == 1)
+		ppn_address_v4(ret_addr, word);
+	else
+		memcpy(ret_addr, word, sizeof(word));
 	*ret_v4 = words == 1;
 	*ret_port = (uint16_t)strtoul(text + digits + 1, &end, 16);
 	return !*end;

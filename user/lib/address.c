@@ -35,6 +35,13 @@ bool ppn_address_is_v4(const uint8_t addr[static 16])
 	return memcmp(addr, mapped, sizeof(mapped)) == 0;
 }
 
+bool ppn_address_is_loopback(const uint8_t addr[static 16])
+{
+	static const uint8_t six[16] = { [15] = 1 };
+
+	return memcmp(addr, six, 16) == 0 || (ppn_address_is_v4(addr) && addr[V4_AT] == 127);
+}
+
 void ppn_address_v4(uint8_t ret_addr[static 16], const void *v4)
 {
 	memmove(ret_addr + V4_AT, v4, 4);

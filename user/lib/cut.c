@@ -5,10 +5,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include "lib/wire.h"
 
 enum { RIDE_DEPTH = 8 };
-
-static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
 
 const char *ppn_cut_text(enum ppn_cut cut)
 {
@@ -24,15 +23,15 @@ const char *ppn_cut_text(enum ppn_cut cut)
 const char *ppn_prefix_text(char ret_text[static PPN_PREFIX_TEXT_LEN],
 			    const uint8_t prefix[static 16], uint8_t len)
 {
-	const bool v4 = len >= 96 && !memcmp(prefix, mapped, sizeof(mapped));
-	char address[INET6_ADDRSTRLEN] = "?";
+	const bool v4 = len >= 96 && ppn_address_is_v4(prefix);
+	char address[PPN_ADDRESS_TEXT];
 
 	if (len == 0) {
 		snprintf(ret_text, PPN_PREFIX_TEXT_LEN, "any");
 		return ret_text;
 	}
-	inet_ntop(v4 ? AF_INET : AF_INET6, prefix + (v4 ? 12 : 0), address, sizeof(address));
-	snprintf(ret_text, PPN_PREFIX_TEXT_LEN, "%s/%u", address, v4 ? len - 96U : len);
+	snprintf(ret_text, PPN_PREFIX_TEXT_LEN, "%s/%u", ppn_address_text(address, prefix),
+		 v4 ? len - 96U : len);
 	return ret_text;
 }
 
@@ -112,14 +111,6 @@ static bool inside(const uint8_t addr[static 16], const uint8_t prefix[static 16
 static bool in_fleet(const struct ppn_cut_policy *policy, const uint8_t addr[static 16])
 {
 	return policy->has_fleet && inside(addr, policy->fleet, 48);
-}
-
-/* Loopback and unspecified senders never cross a wire. */
-static bool is_loopback(const uint8_t addr[static 16])
-{
-	static const uint8_t six[16] = { [15] = 1 };
-
-	return !memcmp(addr, six, 16) || (!memcmp(addr, mapped, 12) && addr[12] == 127);
 }
 
 static bool rule_lives(const struct ppn_cut_policy *policy, const struct ppn_cut_rule *rule)
@@ -241,7 +232,8 @@ static void judge_flow(const struct ppn_cut_policy *policy, const struct ppn_cut
 void ppn_cut_socket(const struct ppn_cut_policy *policy, const struct ppn_cut_socket *socket,
 		    struct ppn_cut_answer *ret_answer)
 {
-	if (is_loopback(socket->local) || (!socket->listens && is_loopback(socket->remote)))
+	if (ppn_address_is_loopback(socket->local) ||
+	    (!socket->listens && ppn_address_is_loopback(socket->remote)))
 		answer_rule(ret_answer, PPN_CUT_UNTOUCHED, "loopback");
 	else if (in_fleet(policy, socket->local) || in_fleet(policy, socket->remote))
 		answer_rule(ret_answer, PPN_CUT_UNTOUCHED, "the mesh");
@@ -339,7 +331,7 @@ void ppn_cut_mount(const struct ppn_cut_policy *policy, const struct ppn_cut_mou
 		answer_rule(ret_answer, PPN_CUT_UNTOUCHED, "local");
 		return;
 	}
-	if (mount->has_server && (!mount->server_rides || is_loopback(mount->server) ||
+	if (mount->has_server && (!mount->server_rides || ppn_address_is_loopback(mount->server) ||
 				  in_fleet(policy, mount->server))) {
 		answer_rule(ret_answer, PPN_CUT_UNTOUCHED,
 			    in_fleet(policy, mount->server) ? "the mesh" : "no external interface");

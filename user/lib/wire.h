@@ -396,6 +396,7 @@ void ppn_mesh_address(uint8_t ret_addr[static 16], const uint8_t fleet[static PP
 /* Addresses of both families are 16 bytes here, IPv4 as IPv4-mapped IPv6 (RFC 4291 2.5.5.2). */
 #define PPN_ADDRESS_TEXT 46 /* with the NUL */
 bool ppn_address_is_v4(const uint8_t addr[static 16]);
+bool ppn_address_is_loopback(const uint8_t addr[static 16]); /* 127.0.0.0/8, ::1 */
 /* v4: four bytes in network order. */
 void ppn_address_v4(uint8_t ret_addr[static 16], const void *v4);
 /* "192.0.2.1", "2001:db8::1"; no brackets, no scope. 0 or -EINVAL. */

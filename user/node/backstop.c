@@ -150,20 +150,6 @@ static void fill_device(const struct view *v, const struct ppn_device *device,
 
 /* ---- in force ---- */
 
-static int list_devices(struct ppnd *ppnd, struct ppn_device **ret_devices, size_t *ret_n)
-{
-	const char *names[PPND_EXTERNAL_MAX];
-	const struct ppn_external rule = {
-		.names = names,
-		.n_names = ppnd->config.n_external,
-		.mesh = ppnd->config.mesh_device,
-	};
-
-	for (size_t i = 0; i < ppnd->config.n_external; i++)
-		names[i] = ppnd->config.external[i];
-	return ppn_device_list(&rule, ret_devices, ret_n);
-}
-
 static size_t list_seats(const struct ppnd *ppnd, uint8_t ret_seats[static PPN_SEATS_MAX][16])
 {
 	size_t n = 0;
@@ -210,7 +196,7 @@ static int apply(struct ppnd *ppnd, bool force)
 	struct view v = { .ppnd = ppnd };
 	uint64_t began = mono_us();
 	bool changed = false;
-	int err = list_devices(ppnd, &devices, &v.n);
+	int err = ppnd_seal_devices(ppnd, &devices, &v.n);
 
 	if (err)
 		return ppn_log_errno(LOG_ERR, err, "the backstop: listing the devices");

@@ -292,8 +292,8 @@ static int take_service(struct ppn_open_port *ret_row, const char *key, char ret
 static int check_rescue(const struct ppnd_config *config, const struct ppn_open_port *row,
 			const char *text, char ret_why[static 160])
 {
-	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff }, none[16];
-	const bool v4 = row->prefix_len >= 96 && !memcmp(row->prefix, mapped, sizeof(mapped));
+	static const uint8_t none[16];
+	const bool v4 = row->prefix_len >= 96 && ppn_address_is_v4(row->prefix);
 	const uint8_t first = row->prefix[v4 ? 12 : 0];
 	size_t n = 0;
 

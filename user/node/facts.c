@@ -1,29 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include "node/facts.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "node/ppnd.h"
-
-static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+#include "lib/wire.h"
 
 static int read_devices(struct ppnd *ppnd, struct ppnd_facts *facts)
 {
-	const char *names[PPND_EXTERNAL_MAX];
-	const struct ppn_external rule = {
-		.names = names,
-		.n_names = ppnd->config.n_external,
-		.mesh = ppnd->config.mesh_device,
-	};
-	int err;
+	int err = ppnd_seal_devices(ppnd, &facts->device, &facts->n_devices);
 
-	for (size_t i = 0; i < rule.n_names; i++)
-		names[i] = ppnd->config.external[i];
-	err = ppn_device_list(&rule, &facts->device, &facts->n_devices);
 	if (err)
 		return err;
 	facts->link = calloc(facts->n_devices + 1, sizeof(*facts->link));
@@ -96,13 +85,6 @@ const struct ppn_cut_link *ppnd_facts_behind(const struct ppnd_facts *facts,
 	return first_external(facts);
 }
 
-static bool is_loopback(const uint8_t addr[static 16])
-{
-	static const uint8_t six[16] = { [15] = 1 };
-
-	return !memcmp(addr, six, 16) || (!memcmp(addr, mapped, 12) && addr[12] == 127);
-}
-
 static bool is_own(const struct ppnd_facts *facts, const uint8_t addr[static 16])
 {
 	for (size_t i = 0; i < facts->n_addrs; i++)
@@ -113,8 +95,9 @@ static bool is_own(const struct ppnd_facts *facts, const uint8_t addr[static 16]
 
 bool ppnd_facts_rides(const struct ppnd_facts *facts, const struct ppn_socket *socket)
 {
-	if (is_loopback(socket->local) ||
-	    (!socket->listens && (is_loopback(socket->remote) || is_own(facts, socket->remote))))
+	if (ppn_address_is_loopback(socket->local) ||
+	    (!socket->listens &&
+	     (ppn_address_is_loopback(socket->remote) || is_own(facts, socket->remote))))
 		return false;
 	return ppnd_facts_behind(facts, socket->local) != NULL;
 }
@@ -125,7 +108,7 @@ bool ppnd_facts_is_session(const struct ppnd *ppnd, const struct ppnd_facts *fac
 	uint8_t fleet[16];
 
 	if (socket->proto != IPPROTO_TCP || socket->listens || socket->half ||
-	    is_loopback(socket->remote) || is_own(facts, socket->remote))
+	    ppn_address_is_loopback(socket->remote) || is_own(facts, socket->remote))
 		return false;
 	if (ppnd->state.has_identity) {
 		ppn_fleet_prefix(fleet, ppnd_state_mesh_fleet(&ppnd->state));
@@ -139,10 +122,9 @@ bool ppnd_facts_is_session(const struct ppnd *ppnd, const struct ppnd_facts *fac
 
 const char *ppnd_facts_who(char ret_who[static PPND_WHO_LEN], const struct ppn_socket *socket)
 {
-	const bool v4 = memcmp(socket->remote, mapped, sizeof(mapped)) == 0;
-	char from[INET6_ADDRSTRLEN] = "?";
+	char from[PPN_ADDRESS_TEXT];
 
-	inet_ntop(v4 ? AF_INET : AF_INET6, socket->remote + (v4 ? 12 : 0), from, sizeof(from));
-	snprintf(ret_who, PPND_WHO_LEN, "%s to port %u", from, socket->local_port);
+	snprintf(ret_who, PPND_WHO_LEN, "%s to port %u", ppn_address_text(from, socket->remote),
+		 socket->local_port);
 	return ret_who;
 }
