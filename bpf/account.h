@@ -23,6 +23,11 @@ static const __u64 ppn_pass_high = 0 PPN_REASONS(X);
 #undef X
 PPN_STATIC_ASSERT(_PPN_REASON_MAX <= 128, "two words hold the verdicts");
 
+static __always_inline _Bool ppn_passes(__u32 reason)
+{
+	return ((reason < 64 ? ppn_pass_low : ppn_pass_high) >> (reason & 63)) & 1;
+}
+
 /* counts: a *_count map. slot: of the interface. */
 static __always_inline void ppn_count(void *counts, __u32 slot, __u32 reason, __u64 bytes)
 {
@@ -39,12 +44,10 @@ static __always_inline void ppn_count(void *counts, __u32 slot, __u32 reason, __
 static __always_inline enum ppn_verdict ppn_account(void *counts, __u32 slot, __u32 reason,
 						    __u64 bytes, __u32 flags)
 {
-	__u64 passes = reason < 64 ? ppn_pass_low : ppn_pass_high;
-
 	ppn_count(counts, slot, reason, bytes);
 	if (flags & PPN_POLICY_OBSERVE)
 		return PPN_VERDICT_PASS;
-	return (passes >> (reason & 63)) & 1 ? PPN_VERDICT_PASS : PPN_VERDICT_DROP;
+	return ppn_passes(reason) ? PPN_VERDICT_PASS : PPN_VERDICT_DROP;
 }
 
 static __always_inline int ppn_account_xdp(void *counts, __u32 slot, __u32 reason, __u64 bytes,

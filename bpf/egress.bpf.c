@@ -15,6 +15,10 @@
 #include "ports.h"
 #include "underlay.h"
 
+#define PPN_CONTEXT struct __sk_buff
+#define ppn_load_bytes bpf_skb_load_bytes
+#include "observe.h"
+
 /* Ethernet, IPv6 and TCP: what must be readable of a packet that the kernel keeps in pieces. */
 #define EGRESS_HEADERS (ETH_HLEN + sizeof(struct ipv6hdr) + sizeof(struct tcphdr))
 
@@ -330,6 +334,8 @@ int egress(struct __sk_buff *skb)
 	e.p.len = skb->len;
 	if (!reason)
 		reason = rows(&e);
+	if (e.view.flags & PPN_POLICY_OBSERVE)
+		(void)ppn_observe(skb, reason, skb->len, PPN_DIRECTION_OUT);
 	return ppn_account_tc(&egress_count, e.iface->slot, reason, skb->len, e.view.flags);
 }
 

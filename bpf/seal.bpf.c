@@ -5,6 +5,7 @@
 #define PPN_PROGRAM_SEAL
 #include "quick.h"
 #include "seal_rows.h"
+#include "observe.h"
 
 static __noinline int all_rows(struct xdp_md *ctx, const struct ppn_iface *iface)
 {
@@ -19,6 +20,8 @@ static __noinline int all_rows(struct xdp_md *ctx, const struct ppn_iface *iface
 	len = s.p.end - s.p.pos;
 	s.p.len = len;
 	reason = rows(&s);
+	if (s.view.flags & PPN_POLICY_OBSERVE)
+		(void)ppn_observe(ctx, reason, len, PPN_DIRECTION_IN);
 	return ppn_account_xdp(&seal_count, iface->slot, reason, len, s.view.flags);
 }
 

@@ -3,6 +3,7 @@
 #define PPN_PROGRAM_SEAL
 #define PPN_PROGRAM_SEAL_TC
 #include "seal_rows.h"
+#include "observe.h"
 
 SEC("tc")
 int seal_tc(struct __sk_buff *skb)
@@ -20,6 +21,8 @@ int seal_tc(struct __sk_buff *skb)
 	s.p.end = (void *)(long)skb->data_end;
 	s.p.len = skb->len;
 	reason = rows(&s);
+	if (s.view.flags & PPN_POLICY_OBSERVE)
+		(void)ppn_observe(skb, reason, skb->len, PPN_DIRECTION_IN);
 	return ppn_account_tc(&seal_count, s.iface->slot, reason, skb->len, s.view.flags);
 }
 

@@ -44,6 +44,12 @@ is "status says so" "$(mode)" observe
 check "the ledger says so" grep -q 'seal observe' <(ppn ledger show)
 check "nothing is dropped" node_exec desk ping -c1 -W2 192.0.2.2
 check "but counted" test "$(ppn status --json | jq .seal.dropped)" -gt 0
+node_exec desk bash -c 'echo x >/dev/udp/192.0.2.2/4567' || :
+spared() { ppn seal check --observed --json | jq -r ".rows[] | select(.reason == \"$1\" and .direction == \"$2\") | [.proto, .port, .prefix] | @csv"; }
+check "what it spared: the ping" grep -qx '"icmp",0,"192.0.2.0/24"' <(spared icmp in)
+check "a closed port, by whom" grep -qx '"udp",4567,"192.0.2.0/24"' <(spared port_shut in)
+check "and the answer that would not have left" grep -qx '"icmp",0,"192.0.2.0/24"' <(spared icmp out)
+check "for people" grep -qE '^ +[0-9]+ +[0-9]+  in  port_shut +udp/4567 +192.0.2.0/24$' <(ppn seal check --observed)
 node_stop box ppnd KILL
 check "killed: nothing is dropped" node_exec desk ping -c1 -W2 192.0.2.2
 start

@@ -9,7 +9,7 @@
 
 struct cli {
 	const char *run_dir, *state_dir;
-	bool json, yes;
+	bool json, yes, observed;
 	const char *timeout; /* --timeout, or NULL */
 	int argc; /* what follows the verb, without options */
 	char **argv;

@@ -38,12 +38,13 @@ static void usage(FILE *out)
 
 static bool parse(struct cli *ret_cli, int argc, char **argv)
 {
-	enum { OPT_RUN = 256, OPT_STATE, OPT_JSON, OPT_YES, OPT_TIMEOUT, OPT_HELP };
+	enum { OPT_RUN = 256, OPT_STATE, OPT_JSON, OPT_YES, OPT_OBSERVED, OPT_TIMEOUT, OPT_HELP };
 	static const struct option options[] = {
 		{ "run-dir", required_argument, NULL, OPT_RUN },
 		{ "state-dir", required_argument, NULL, OPT_STATE },
 		{ "json", no_argument, NULL, OPT_JSON },
 		{ "yes", no_argument, NULL, OPT_YES },
+		{ "observed", no_argument, NULL, OPT_OBSERVED },
 		{ "timeout", required_argument, NULL, OPT_TIMEOUT },
 		{ "help", no_argument, NULL, OPT_HELP },
 		{ 0 },
@@ -64,6 +65,9 @@ static bool parse(struct cli *ret_cli, int argc, char **argv)
 			break;
 		case OPT_YES:
 			cli.yes = true;
+			break;
+		case OPT_OBSERVED:
+			cli.observed = true;
 			break;
 		case OPT_TIMEOUT:
 			cli.timeout = optarg;

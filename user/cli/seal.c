@@ -202,15 +202,59 @@ static void print_check(const json_t *answer)
 		puts("there are more sockets than were looked at");
 }
 
+static int by_packets(const void *a, const void *b)
+{
+	json_int_t x = cli_number(*(json_t *const *)a, "packets"),
+		   y = cli_number(*(json_t *const *)b, "packets");
+
+	return x < y ? 1 : x > y ? -1 : 0;
+}
+
+static void print_observed(const json_t *answer)
+{
+	const json_t *rows = json_object_get(answer, "rows");
+	size_t n = json_array_size(rows);
+	json_t **sorted = calloc(n + 1, sizeof(json_t *));
+
+	for (size_t i = 0; sorted && i < n; i++)
+		sorted[i] = json_array_get(rows, i);
+	if (sorted)
+		qsort(sorted, n, sizeof(json_t *), by_packets);
+	if (n)
+		printf("%12s %14s  %-4s%-16s %-14s %s\n", "PACKETS", "BYTES", "", "REASON", "PORT",
+		       "OTHER SIDE");
+	for (size_t i = 0; sorted && i < n; i++) {
+		const json_t *row = sorted[i];
+		char port[32] = "";
+
+		if (cli_number(row, "port"))
+			snprintf(port, sizeof(port), "%s/%lld", cli_text(row, "proto"),
+				 (long long)cli_number(row, "port"));
+		printf("%12lld %14lld  %-4s%-16s %-14s %s\n", (long long)cli_number(row, "packets"),
+		       (long long)cli_number(row, "bytes"), cli_text(row, "direction"),
+		       cli_text(row, "reason"), *port ? port : cli_text(row, "proto"),
+		       cli_text(row, "prefix"));
+	}
+	if (!n)
+		puts("observing has spared nothing");
+	if (!json_is_true(json_object_get(answer, "observes")))
+		puts("the seal enforces: this is what it spared before");
+	free(sorted);
+}
+
 static enum ppn_exit seal_check(const struct cli *cli)
 {
 	enum ppn_exit code;
-	json_t *answer = cli_ask(cli, json_pack("{s:s}", "verb", "check"), &code);
+	json_t *answer = cli_ask(
+		cli, json_pack("{s:s, s:b}", "verb", "check", "observed", (int)cli->observed),
+		&code);
 
 	if (!answer)
 		return code;
 	if (cli->json)
 		cli_print(json_incref(answer));
+	else if (cli->observed)
+		print_observed(answer);
 	else
 		print_check(answer);
 	json_decref(answer);

@@ -239,3 +239,59 @@ int ppnd_check(struct ppnd *ppnd, struct ppn_ctl_call *call, json_t **ret_answer
 	ppnd_facts_free(&check.facts);
 	return check.worst == PPN_CUT_REFUSED ? -EBUSY : 0;
 }
+
+/* ---- what observing has spared ---- */
+
+struct observed {
+	struct ppn_ctl_call *call;
+	json_t *rows;
+};
+
+static const char *proto_text(uint8_t proto, char ret_text[static 8])
+{
+	static const struct {
+		uint8_t proto;
+		const char *text;
+	} rows[] = { { IPPROTO_TCP, "tcp" },
+		     { IPPROTO_UDP, "udp" },
+		     { IPPROTO_ICMP, "icmp" },
+		     { IPPROTO_ICMPV6, "icmpv6" } };
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (rows[i].proto == proto)
+			return rows[i].text;
+	snprintf(ret_text, 8, "%u", proto);
+	return ret_text;
+}
+
+static void push_observed(void *arg, const struct ppn_observed_key *key,
+			  const struct ppn_count *count)
+{
+	struct observed *observed = arg;
+	const bool v4 = ppn_address_is_v4(key->prefix);
+	char prefix[PPN_PREFIX_TEXT_LEN], proto[8];
+
+	/* Without IP the prefix is zeros, and says nothing. */
+	push(observed->call, &observed->rows,
+	     json_pack("{s:s, s:s, s:s, s:i, s:s, s:I, s:I}", "reason",
+		       ppnd_reason_text(key->reason), "direction",
+		       key->direction == PPN_DIRECTION_OUT ? "out" : "in", "proto",
+		       key->proto ? proto_text(key->proto, proto) : "", "port",
+		       (int)be16toh(key->port), "prefix",
+		       key->proto ? ppn_prefix_text(prefix, key->prefix, v4 ? 120 : 64) : "",
+		       "packets", (json_int_t)count->packets, "bytes", (json_int_t)count->bytes));
+}
+
+int ppnd_observed(struct ppnd *ppnd, struct ppn_ctl_call *call, json_t **ret_answer)
+{
+	struct observed observed = { .call = call, .rows = json_array() };
+	int err = ppn_datapath_observed(ppnd->dp, push_observed, &observed);
+
+	if (err) {
+		json_decref(observed.rows);
+		return err;
+	}
+	*ret_answer = json_pack("{s:b, s:o}", "observes", (int)ppnd_seal_observes(ppnd), "rows",
+				observed.rows);
+	return 0;
+}

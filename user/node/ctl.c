@@ -207,9 +207,9 @@ static void verb_seal(struct ppnd *ppnd, struct ppn_ctl_call *call, json_t *requ
 static void verb_check(struct ppnd *ppnd, struct ppn_ctl_call *call, json_t *request, uid_t uid)
 {
 	json_t *answer = NULL;
-	int err = ppnd_check(ppnd, call, &answer);
+	const bool observed = json_is_true(json_object_get(request, "observed"));
+	int err = observed ? ppnd_observed(ppnd, call, &answer) : ppnd_check(ppnd, call, &answer);
 
-	(void)request;
 	(void)uid;
 	if (!answer)
 		ppn_ctl_error(call, PPN_EXIT_FAILURE, "sockets, addresses, mounts: %s",

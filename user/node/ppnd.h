@@ -199,6 +199,8 @@ size_t ppnd_policy_ports(const struct ppnd *ppnd,
  * ppn_ctl_more(). 0; -EBUSY: an answer, and something in it that the machine would not survive; or -errno.
  */
 int ppnd_check(struct ppnd *ppnd, struct ppn_ctl_call *call, json_t **ret_answer);
+/* {observes, rows: [{reason, direction, proto, port, prefix, packets, bytes}]}, what observing has spared. */
+int ppnd_observed(struct ppnd *ppnd, struct ppn_ctl_call *call, json_t **ret_answer);
 
 /* session.c: an established inbound TCP session that sealing would cut: its words, or -ENOENT. */
 int ppnd_session_find(struct ppnd *ppnd, char ret_who[static PPN_WHY_LEN]);
@@ -274,6 +276,7 @@ void ppnd_telemetry_stop(struct ppnd *ppnd);
 int ppnd_ctl_start(struct ppnd *ppnd);
 void ppnd_ctl_changed(struct ppnd *ppnd);
 void ppnd_ctl_stop(struct ppnd *ppnd);
+const char *ppnd_reason_text(unsigned int reason); /* as ppn/reasons.h has it */
 json_t *ppnd_status_json(struct ppnd *ppnd);
 json_t *ppnd_peer_json(const struct ppnd *ppnd, const struct ppn_wg_peer *peer);
 

@@ -366,6 +366,11 @@ static const char *mode_text(enum ppn_mode mode)
 	return mode == PPN_MODE_PIN ? "pin" : mode == PPN_MODE_CODE ? "code" : "none";
 }
 
+const char *ppnd_reason_text(unsigned int reason)
+{
+	return reason < _PPN_REASON_MAX ? reason_text[reason] : "?";
+}
+
 json_t *ppnd_status_json(struct ppnd *ppnd)
 {
 	const struct ppnd_state *state = &ppnd->state;
