@@ -6,6 +6,7 @@
 #ifndef PPN_BPF_CONN_H
 #define PPN_BPF_CONN_H
 
+#include <ppn/maps.h>
 #include "parse.h"
 
 /* As the kernel sees a packet that comes in: s is the other side, d is this machine. */
@@ -74,63 +75,23 @@ static __noinline _Bool ppn_conn_known(void *ctx, struct ppn_conn *f)
 	return known;
 }
 
-static __always_inline _Bool ppn_conn_quoted4(const struct ppn_packet *p, struct ppn_conn *f)
+/* The connection of a TCP flow. */
+static __always_inline void ppn_conn_flow(const struct ppn_flow_key *key, _Bool is_v4,
+					  struct ppn_conn *f)
 {
-	const void *at = ppn_peek(p, PPN_ICMP_HLEN + sizeof(struct iphdr) + 8);
-	const struct iphdr *ip;
-
-	if (!at)
-		return 0;
-	ip = at + PPN_ICMP_HLEN;
-	if (ip->version != 4 || ip->ihl != 5 || ip->protocol != IPPROTO_TCP ||
-	    ip->frag_off & bpf_htons(PPN_IP4_FRAGMENT) || ip->saddr != p->ip4->daddr)
-		return 0;
-	f->len = sizeof(f->tuple.ipv4);
-	f->tuple.ipv4.saddr = ip->daddr;
-	f->tuple.ipv4.daddr = ip->saddr;
-	f->tuple.ipv4.dport = ppn_load16(ip + 1);
-	f->tuple.ipv4.sport = ppn_load16((const void *)(ip + 1) + 2);
-	return 1;
-}
-
-static __always_inline _Bool ppn_conn_quoted6(const struct ppn_packet *p, struct ppn_conn *f)
-{
-	const void *at = ppn_peek(p, PPN_ICMP_HLEN + sizeof(struct ipv6hdr) + 8);
-	const struct ipv6hdr *ip;
-
-	if (!at)
-		return 0;
-	ip = at + PPN_ICMP_HLEN;
-	if (ip->version != 6 || ip->nexthdr != IPPROTO_TCP ||
-	    !ppn_same_address(&ip->saddr, &p->ip6->daddr))
-		return 0;
+	if (is_v4) {
+		f->len = sizeof(f->tuple.ipv4);
+		f->tuple.ipv4.saddr = *(const __be32 *)(key->remote + 12);
+		f->tuple.ipv4.daddr = *(const __be32 *)(key->local + 12);
+		f->tuple.ipv4.sport = key->remote_port;
+		f->tuple.ipv4.dport = key->local_port;
+		return;
+	}
 	f->len = sizeof(f->tuple.ipv6);
-	__builtin_memcpy(f->tuple.ipv6.saddr, &ip->daddr, 16);
-	__builtin_memcpy(f->tuple.ipv6.daddr, &ip->saddr, 16);
-	f->tuple.ipv6.dport = ppn_load16(ip + 1);
-	f->tuple.ipv6.sport = ppn_load16((const void *)(ip + 1) + 2);
-	return 1;
-}
-
-/*
- * The connection of the TCP segment that an ICMP error quotes, if this machine sent it: an IP header
- * without options or extension, its source the error's destination, and eight bytes of TCP. False:
- * it quotes nothing of the kind. `pos` is at the ICMP header.
- */
-static __always_inline _Bool ppn_conn_quoted(const struct ppn_packet *p, struct ppn_conn *f)
-{
-	return p->version == 4 ? ppn_conn_quoted4(p, f) : ppn_conn_quoted6(p, f);
-}
-
-/* Ports of a flow: ours and the other side's. */
-static __always_inline __be16 ppn_conn_ours(const struct ppn_conn *f)
-{
-	return f->len == sizeof(f->tuple.ipv4) ? f->tuple.ipv4.dport : f->tuple.ipv6.dport;
-}
-
-static __always_inline __be16 ppn_conn_theirs(const struct ppn_conn *f)
-{
-	return f->len == sizeof(f->tuple.ipv4) ? f->tuple.ipv4.sport : f->tuple.ipv6.sport;
+	__builtin_memcpy(f->tuple.ipv6.saddr, key->remote, 16);
+	__builtin_memcpy(f->tuple.ipv6.daddr, key->local, 16);
+	f->tuple.ipv6.sport = key->remote_port;
+	f->tuple.ipv6.dport = key->local_port;
 }
 
 #endif

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
  * clsact egress on external interfaces: the table "traffic out" of DESIGN 6, a function a row, built as
- * seal.bpf.c is. It also writes down the DHCP transactions that the seal lets answers in for.
+ * seal.bpf.c is. It also writes down the DHCP transactions and the flows that the seal lets answers in for.
  */
 #define PPN_PROGRAM_EGRESS
 #include "maps.h"
 #include "account.h"
 #include "conn.h"
+#include "flow.h"
 #include "gate.h"
 #include "guest.h"
 #include "neighbour.h"
@@ -174,13 +175,9 @@ static __always_inline int claim_row(struct egress *e, const struct tcphdr *tcp)
 	return is_known(e, tcp) ? PPN_REASON_PASS_CLAIM : drop;
 }
 
-static __always_inline int seat_row(struct egress *e, const struct tcphdr *tcp)
+static __always_inline _Bool is_seat(struct egress *e, const struct tcphdr *tcp)
 {
-	const int drop = ppn_tcp_flags(tcp) & PPN_TCP_RST ? PPN_REASON_RST : PPN_REASON_PORT_SHUT;
-
-	if (!seat_runs(e) || tcp->dest != e->view.table->claim_port)
-		return drop;
-	return is_known(e, tcp) ? PPN_REASON_PASS_SEAT : drop;
+	return seat_runs(e) && tcp->dest == e->view.table->claim_port && is_known(e, tcp);
 }
 
 /* -- rows: WireGuard, replies of open ports -- */
@@ -193,13 +190,37 @@ static __always_inline int wireguard_row(const struct egress *e)
 /* Replies only: no new connection, no reset of one that the kernel does not have. */
 static __always_inline int tcp_reply_row(struct egress *e, const struct tcphdr *tcp)
 {
-	const int reason = ppn_check_port(&e->view, &e->p, tcp->source, 0);
+	int reason;
 
-	if (reason == PPN_REASON_PORT_SHUT || ppn_tcp_opens(tcp))
-		return seat_row(e, tcp);
-	if (ppn_tcp_flags(tcp) & PPN_TCP_RST && !is_known(e, tcp))
+	if (ppn_tcp_opens(tcp))
+		return PPN_REASON_PORT_SHUT;
+	reason = ppn_check_port(&e->view, &e->p, tcp->source, 0);
+	if (ppn_passes(reason) && ppn_tcp_flags(tcp) & PPN_TCP_RST && !is_known(e, tcp))
 		return PPN_REASON_RST;
 	return reason;
+}
+
+/* -- row: the egress list -- */
+
+/* otherwise: the reason where there is no such flow, and this begins none. tcp: NULL for UDP. */
+static __always_inline int flow_row(struct egress *e, const struct tcphdr *tcp, int otherwise)
+{
+	struct ppn_flow_packet f = {};
+	int reason;
+
+	if (!(e->view.flags & PPN_POLICY_EGRESS) || unclaimed(e))
+		return otherwise;
+	if (ppn_isolated(&e->view))
+		return PPN_REASON_ISOLATED;
+	ppn_flow_of(&e->p, 0, &f.key);
+	f.generation = e->view.generation;
+	if (tcp) {
+		f.seq = bpf_ntohl(tcp->seq);
+		f.ack = bpf_ntohl(tcp->ack_seq);
+		f.flags = ppn_tcp_flags(tcp);
+	}
+	reason = ppn_flow_out(&f);
+	return reason ? reason : otherwise;
 }
 
 /* -- which row -- */
@@ -207,7 +228,7 @@ static __always_inline int tcp_reply_row(struct egress *e, const struct tcphdr *
 static __always_inline int udp_rows(struct egress *e)
 {
 	struct udphdr *udp;
-	const int reason = ppn_parse_udp(&e->p, &udp);
+	int reason = ppn_parse_udp(&e->p, &udp);
 
 	if (reason)
 		return reason;
@@ -221,19 +242,25 @@ static __always_inline int udp_rows(struct egress *e)
 	if (e->p.version == 6 && udp->source == bpf_htons(PPN_DHCP6_CLIENT) &&
 	    udp->dest == bpf_htons(PPN_DHCP6_SERVER))
 		return dhcp6_row(e);
-	return ppn_check_port(&e->view, &e->p, udp->source, 0);
+	reason = ppn_check_port(&e->view, &e->p, udp->source, 0);
+	return ppn_passes(reason) ? reason : flow_row(e, NULL, reason);
 }
 
 static __always_inline int tcp_rows(struct egress *e)
 {
 	struct tcphdr *tcp;
-	const int reason = ppn_parse_tcp(&e->p, &tcp);
+	int reason = ppn_parse_tcp(&e->p, &tcp);
 
 	if (reason)
 		return reason;
 	if (tcp->source == e->view.table->claim_port)
 		return claim_row(e, tcp);
-	return tcp_reply_row(e, tcp);
+	reason = tcp_reply_row(e, tcp);
+	if (ppn_passes(reason))
+		return reason;
+	if (is_seat(e, tcp))
+		return PPN_REASON_PASS_SEAT;
+	return flow_row(e, tcp, ppn_tcp_flags(tcp) & PPN_TCP_RST ? PPN_REASON_RST : reason);
 }
 
 static __always_inline int icmp6_rows(const struct egress *e)

@@ -14,6 +14,7 @@
 #include "maps.h"
 #include "account.h"
 #include "conn.h"
+#include "flow.h"
 #include "gate.h"
 #include "guest.h"
 #include "neighbour.h"
@@ -278,20 +279,44 @@ static __always_inline int seat_row(struct seal *s, const struct tcphdr *tcp)
 	return ppn_conn_known(s->ctx, &conn) ? PPN_REASON_PASS_SEAT : PPN_REASON_PORT_SHUT;
 }
 
-/* -- row: packet too big, fragmentation needed -- */
+/* -- row: ICMP errors that quote what we sent -- */
 
-static __always_inline int too_big_row(struct seal *s)
+static __always_inline _Bool quotes_claim(struct seal *s, const struct ppn_flow_key *key)
 {
 	const __be16 claim = s->view.table->claim_port;
 	struct ppn_conn conn = {};
 
-	if (s->view.column == PPN_COLUMN_BLIND || !ppn_conn_quoted(&s->p, &conn))
+	if (key->proto != IPPROTO_TCP ||
+	    (key->local_port != claim && !(seat_runs(s) && key->remote_port == claim)))
+		return 0;
+	ppn_conn_flow(key, s->p.version == 4, &conn);
+	return ppn_conn_known(s->ctx, &conn);
+}
+
+/* Never of the WireGuard port: it has no flows, and a path that one forged error narrowed would be lost. */
+static __always_inline _Bool quotes_flow(struct seal *s, struct ppn_flow_packet *f)
+{
+	if (!(s->view.flags & PPN_POLICY_EGRESS) || s->view.column != PPN_COLUMN_BOUND ||
+	    (f->key.proto == IPPROTO_UDP && f->key.local_port == s->view.table->wg_port) ||
+	    ppn_isolated(&s->view))
+		return 0;
+	f->generation = s->view.generation;
+	return ppn_flow_known(f);
+}
+
+/* too_big: packet too big, fragmentation needed. */
+static __always_inline int error_row(struct seal *s, _Bool too_big)
+{
+	struct ppn_flow_packet f = {};
+
+	if (s->view.column == PPN_COLUMN_BLIND ||
+	    !(s->p.version == 4 ? ppn_flow_quoted4(&s->p, &f.key) :
+				  ppn_flow_quoted6(&s->p, &f.key)))
 		return PPN_REASON_ICMP;
-	if (ppn_conn_ours(&conn) != claim && !(seat_runs(s) && ppn_conn_theirs(&conn) == claim))
+	if (!(too_big && quotes_claim(s, &f.key)) && !quotes_flow(s, &f))
 		return PPN_REASON_ICMP;
-	if (!ppn_conn_known(s->ctx, &conn))
-		return PPN_REASON_ICMP;
-	return limited(&s->p, PPN_RATE_ERROR, 0, PPN_REASON_PASS_PTB);
+	return limited(&s->p, PPN_RATE_ERROR, 0,
+		       too_big ? PPN_REASON_PASS_PTB : PPN_REASON_PASS_FLOW_ERROR);
 }
 
 /* -- rows: WireGuard, open ports -- */
@@ -306,12 +331,39 @@ static __always_inline int open_port_row(const struct seal *s, __be16 port)
 	return ppn_check_port(&s->view, &s->p, port, 1);
 }
 
+/* -- row: replies to flows this node opened -- */
+
+/* otherwise: the reason where there is no such flow. tcp: NULL for UDP. */
+static __always_inline int flow_row(struct seal *s, const struct tcphdr *tcp, int otherwise)
+{
+	struct ppn_flow_packet f = {};
+	__u64 remote[2];
+	int reason;
+
+	if (!(s->view.flags & PPN_POLICY_EGRESS) || s->view.column < PPN_COLUMN_BOUND)
+		return otherwise;
+	ppn_other_side(&s->p, 1, remote);
+	if (!ppn_flow_maybe(remote[0], remote[1], s->p.dest, s->p.source, s->p.proto))
+		return otherwise;
+	if (ppn_isolated(&s->view))
+		return PPN_REASON_ISOLATED;
+	ppn_flow_of(&s->p, 1, &f.key);
+	f.generation = s->view.generation;
+	if (tcp) {
+		f.seq = bpf_ntohl(tcp->seq);
+		f.ack = bpf_ntohl(tcp->ack_seq);
+		f.flags = ppn_tcp_flags(tcp);
+	}
+	reason = ppn_flow_in(&f);
+	return reason ? reason : otherwise;
+}
+
 /* -- which row -- */
 
 static __always_inline int udp_rows(struct seal *s)
 {
 	struct udphdr *udp;
-	const int reason = ppn_parse_udp(&s->p, &udp);
+	int reason = ppn_parse_udp(&s->p, &udp);
 
 	if (reason)
 		return reason;
@@ -325,7 +377,8 @@ static __always_inline int udp_rows(struct seal *s)
 	if (s->p.version == 6 && udp->dest == bpf_htons(PPN_DHCP6_CLIENT) &&
 	    udp->source == bpf_htons(PPN_DHCP6_SERVER))
 		return dhcp6_row(s);
-	return open_port_row(s, udp->dest);
+	reason = open_port_row(s, udp->dest);
+	return ppn_passes(reason) ? reason : flow_row(s, NULL, reason);
 }
 
 static __always_inline int tcp_rows(struct seal *s)
@@ -338,7 +391,9 @@ static __always_inline int tcp_rows(struct seal *s)
 	if (tcp->dest == s->view.table->claim_port)
 		return ppn_tcp_opens(tcp) ? claim_syn_row(s) : claim_segment_row(s, tcp);
 	reason = open_port_row(s, tcp->dest);
-	return reason == PPN_REASON_PORT_SHUT ? seat_row(s, tcp) : reason;
+	if (reason == PPN_REASON_PORT_SHUT)
+		reason = seat_row(s, tcp);
+	return ppn_passes(reason) ? reason : flow_row(s, tcp, reason);
 }
 
 static __always_inline int icmp4_rows(struct seal *s)
@@ -347,9 +402,15 @@ static __always_inline int icmp4_rows(struct seal *s)
 
 	if (!icmp)
 		return PPN_REASON_L4_HEADER;
-	if (icmp->type == ICMP_DEST_UNREACH && icmp->code == ICMP_FRAG_NEEDED)
-		return too_big_row(s);
-	return PPN_REASON_ICMP;
+	switch (icmp->type) {
+	case ICMP_DEST_UNREACH:
+		return error_row(s, icmp->code == ICMP_FRAG_NEEDED);
+	case ICMP_TIME_EXCEEDED:
+	case ICMP_PARAMETERPROB:
+		return error_row(s, 0);
+	default:
+		return PPN_REASON_ICMP;
+	}
 }
 
 static __always_inline int icmp6_rows(struct seal *s)
@@ -373,7 +434,11 @@ static __always_inline int icmp6_rows(struct seal *s)
 	case PPN_ND_RS:
 		return PPN_REASON_RA;
 	case ICMPV6_PKT_TOOBIG:
-		return too_big_row(s);
+		return error_row(s, 1);
+	case ICMPV6_DEST_UNREACH:
+	case ICMPV6_TIME_EXCEED:
+	case ICMPV6_PARAMPROB:
+		return error_row(s, 0);
 	default:
 		return PPN_REASON_ICMP;
 	}

@@ -173,7 +173,10 @@ enum ppn_flow_state {
 	_PPN_FLOW_MAX,
 };
 
-/* Seconds without a packet after which a flow lets nothing in and is removed. */
+/*
+ * Seconds since `seen` after which a flow lets nothing in and is removed. Only what this node sends keeps a
+ * flow alive (RFC 4787 REQ-6): the other side cannot hold it open.
+ */
 enum ppn_flow_timeout {
 	PPN_FLOW_UDP_SENT = 30,
 	PPN_FLOW_UDP_OPEN = 180,
@@ -185,15 +188,19 @@ enum ppn_flow_timeout {
 
 /* flows: struct ppn_flow_key -> this. */
 struct ppn_flow_value {
-	__u64 seen; /* jiffies of the last packet */
+	__u64 seen; /* jiffies of the last packet out, or of the last change of state */
 	__u64 until; /* jiffies its rule ends; 0: never */
 	__u32 generation; /* of the policy that allowed it last */
 	__u32 isn; /* TCP: sequence number of our SYN, host order */
 	__u8 state; /* enum ppn_flow_state */
 	__u8 fins; /* 1: ours was seen, 2: theirs */
-	__u8 zero[6];
+	__u8 zero[2];
+	__u32 ack; /* TCP: the last acknowledgement we sent, host order */
 };
 PPN_SIZE(struct ppn_flow_value, 32);
+
+/* A RST or FIN that comes in ends a flow if it lies so near above `ack`: a blind one hits 1 in 65536. */
+#define PPN_FLOW_NEAR 65536
 
 /*
  * flow_filter: slot of a flow, by both programs and ppnd. egress counts it up before it adds a flow, ppnd

@@ -159,6 +159,9 @@ static void close_ports(struct harness *h)
 	while (!bpf_map_get_next_key(fd, NULL, &key))
 		if (bpf_map_delete_elem(fd, &key))
 			bail_out("open_ports");
+	while (!bpf_map_get_next_key(bpf_map__fd(h->seal->maps.egress_ports), NULL, &key))
+		if (bpf_map_delete_elem(bpf_map__fd(h->seal->maps.egress_ports), &key))
+			bail_out("egress_ports");
 	memset(h->port_bits, 0, PPN_MAP_PORT_BITS * sizeof(uint64_t));
 }
 
@@ -335,6 +338,87 @@ void harness_lease(struct harness *h, const struct ppn_lease *lease, unsigned in
 	put(h->seal->maps.leases, &ifindex, &value);
 }
 
+/* -- flows -- */
+
+void harness_egress(struct harness *h, uint8_t proto, uint16_t port, uint8_t kind,
+		    const char *prefix, int for_s)
+{
+	const struct ppn_port_key key = {
+		.generation = PPN_POLICY_GENERATION(h->policy->word),
+		.port = htons(port),
+		.proto = proto,
+		.kind = kind,
+	};
+	const uint64_t until = for_s ? jiffies_now(h) + (uint64_t)((int64_t)for_s * tick_hz()) : 0;
+	struct ppn_port_rule rule = {};
+
+	(void)bpf_map_lookup_elem(bpf_map__fd(h->seal->maps.egress_ports), &key, &rule);
+	if (prefix) {
+		rule.prefix[rule.n].until = until;
+		add_prefix(&rule, prefix);
+	} else {
+		rule.any = 1;
+		rule.until = until;
+	}
+	put(h->seal->maps.egress_ports, &key, &rule);
+}
+
+static void count_slot(struct harness *h, const struct ppn_flow_key *key, uint32_t n)
+{
+	const uint32_t slot = ppn_flow_slot(key);
+
+	put(h->seal->maps.flow_filter, &slot, &n);
+}
+
+void harness_no_flows(struct harness *h)
+{
+	const int fd = bpf_map__fd(h->seal->maps.flows);
+	struct ppn_flow_key key;
+
+	while (!bpf_map_get_next_key(fd, NULL, &key)) {
+		if (bpf_map_delete_elem(fd, &key))
+			bail_out("flows");
+		count_slot(h, &key, 0);
+	}
+}
+
+bool harness_flow(struct harness *h, const struct ppn_flow_key *key,
+		  struct ppn_flow_value *ret_value)
+{
+	return !bpf_map_lookup_elem(bpf_map__fd(h->seal->maps.flows), key, ret_value);
+}
+
+uint32_t harness_filter(struct harness *h, const struct ppn_flow_key *key)
+{
+	const uint32_t slot = ppn_flow_slot(key);
+	uint32_t n;
+
+	if (bpf_map_lookup_elem(bpf_map__fd(h->seal->maps.flow_filter), &slot, &n))
+		bail_out("flow_filter");
+	return n;
+}
+
+void harness_flow_age(struct harness *h, const struct ppn_flow_key *key, unsigned int seconds)
+{
+	struct ppn_flow_value value;
+
+	if (!harness_flow(h, key, &value))
+		bail_out("no such flow");
+	value.seen -= (uint64_t)seconds * tick_hz();
+	put(h->seal->maps.flows, key, &value);
+}
+
+void harness_flows_fill(struct harness *h, unsigned int n)
+{
+	const struct ppn_flow_value value = { .seen = jiffies_now(h), .state = PPN_FLOW_OPEN };
+	struct ppn_flow_key key = { .proto = IPPROTO_UDP };
+
+	for (unsigned int i = 0; i < n; i++) {
+		memcpy(key.remote, &i, sizeof(i));
+		put(h->seal->maps.flows, &key, &value);
+	}
+}
+
 /* -- runs -- */
 
 static const struct bpf_map *counts_of(const struct harness *h, enum harness_way way)
@@ -382,6 +466,16 @@ int harness_program(const struct harness *h, enum harness_way way)
 {
 	return way == HARNESS_IN ? bpf_program__fd(h->seal->progs.seal) :
 				   bpf_program__fd(h->egress->progs.egress);
+}
+
+uint32_t harness_insns(const struct harness *h, enum harness_way way)
+{
+	struct bpf_prog_info info = { 0 };
+	__u32 len = sizeof(info);
+
+	if (bpf_obj_get_info_by_fd(harness_program(h, way), &info, &len))
+		bail_out("program info");
+	return info.verified_insns;
 }
 
 uint32_t harness_drain(struct harness *h)

@@ -37,6 +37,20 @@ void harness_fleet(struct harness *h, bool fleet);
 void harness_isolate(struct harness *h, bool isolated);
 /* Opens a port in the present generation. prefix: text with length, IPv4 or IPv6; NULL: any. */
 void harness_port(struct harness *h, uint8_t proto, uint16_t port, bool rescue, const char *prefix);
+/*
+ * Lets flows out in the present generation. port: the other side's, 0 for every one; kind: enum
+ * ppn_port_kind; for_s: seconds, negative: over; 0: for ever.
+ */
+void harness_egress(struct harness *h, uint8_t proto, uint16_t port, uint8_t kind,
+		    const char *prefix, int for_s);
+void harness_no_flows(struct harness *h);
+bool harness_flow(struct harness *h, const struct ppn_flow_key *key,
+		  struct ppn_flow_value *ret_value);
+uint32_t harness_filter(struct harness *h, const struct ppn_flow_key *key);
+/* As if so many seconds had passed for it. */
+void harness_flow_age(struct harness *h, const struct ppn_flow_key *key, unsigned int seconds);
+/* So many flows of others, of which none is counted in the filter. */
+void harness_flows_fill(struct harness *h, unsigned int n);
 void harness_iface(struct harness *h, uint8_t underlay, uint8_t flags);
 void harness_floor(struct harness *h, const uint8_t *serial, uint64_t time_ms);
 /* Lease as egress would write it, opened `ago` seconds before now; harness_no_lease() takes it away. */
@@ -61,6 +75,8 @@ void harness_counts(struct harness *h, uint64_t ret_packets[_PPN_REASON_MAX]);
 uint32_t harness_drain(struct harness *h);
 const struct ppn_packet_event *harness_event(const struct harness *h);
 int harness_program(const struct harness *h, enum harness_way way);
+/* Instructions that the verifier walked through to accept the program. */
+uint32_t harness_insns(const struct harness *h, enum harness_way way);
 
 const char *harness_reason_name(int reason);
 

@@ -74,6 +74,8 @@ static void transport(struct pkt *p, const struct pkt_spec *s)
 		h = append(p, NULL, 20);
 		put16(h, s->sport);
 		put16(h + 2, s->dport);
+		put32(h + 4, s->seq);
+		put32(h + 8, s->ack);
 		h[12] = 5 << 4;
 		h[13] = s->flags;
 		break;

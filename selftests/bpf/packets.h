@@ -38,6 +38,7 @@ struct pkt_spec {
 	uint8_t alert; /* enum pkt_alert */
 	uint16_t sport, dport;
 	uint8_t flags; /* of TCP */
+	uint32_t seq, ack; /* of TCP */
 	uint8_t type, code; /* of ICMP and ICMPv6: the payload follows their checksum */
 	const void *options; /* of IPv4 */
 	uint8_t options_len; /* a multiple of 4 */

@@ -320,6 +320,7 @@ int main(void)
 	for (size_t i = 0; i < N_TABLES; i++)
 		rows_run(h, HARNESS_OUT, tables[i].rows, tables[i].n);
 	check_transaction(h);
+	tap_note("verified instructions: %u", harness_insns(h, HARNESS_OUT));
 	harness_close(h);
 	return tap_end();
 }

@@ -530,6 +530,7 @@ int main(void)
 		rows_run(h, HARNESS_IN, tables[i].rows, tables[i].n);
 	check_event(h);
 	check_full_ring(h);
+	tap_note("verified instructions: %u", harness_insns(h, HARNESS_IN));
 	harness_close(h);
 	return tap_end();
 }
