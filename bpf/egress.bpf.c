@@ -18,7 +18,7 @@
 
 #define PPN_CONTEXT struct __sk_buff
 #define ppn_load_bytes bpf_skb_load_bytes
-#include "observe.h"
+#include "finish.h"
 
 /* Ethernet, IPv6 and TCP: what must be readable of a packet that the kernel keeps in pieces. */
 #define EGRESS_HEADERS (ETH_HLEN + sizeof(struct ipv6hdr) + sizeof(struct tcphdr))
@@ -351,6 +351,7 @@ int egress(struct __sk_buff *skb)
 {
 	struct egress e = { .skb = skb, .iface = ppn_iface_row(skb->ifindex) };
 	int reason = PPN_REASON_NONE;
+	__u32 flags;
 
 	if (!e.iface || !ppn_policy_read(&e.view))
 		return TC_ACT_SHOT;
@@ -361,9 +362,8 @@ int egress(struct __sk_buff *skb)
 	e.p.len = skb->len;
 	if (!reason)
 		reason = rows(&e);
-	if (e.view.flags & PPN_POLICY_OBSERVE)
-		(void)ppn_observe(skb, reason, skb->len, PPN_DIRECTION_OUT);
-	return ppn_account_tc(&egress_count, e.iface->slot, reason, skb->len, e.view.flags);
+	ppn_finish(skb, skb->ifindex, &e.view, skb->len, PPN_DIRECTION_OUT, &reason, &flags);
+	return ppn_account_tc(&egress_count, e.iface->slot, reason, skb->len, flags);
 }
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

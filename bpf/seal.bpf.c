@@ -5,11 +5,12 @@
 #define PPN_PROGRAM_SEAL
 #include "quick.h"
 #include "seal_rows.h"
-#include "observe.h"
+#include "finish.h"
 
 static __noinline int all_rows(struct xdp_md *ctx, const struct ppn_iface *iface)
 {
 	struct seal s = { .ctx = ctx, .iface = iface, .ifindex = ctx->ingress_ifindex };
+	__u32 flags;
 	__u64 len;
 	int reason;
 
@@ -20,9 +21,8 @@ static __noinline int all_rows(struct xdp_md *ctx, const struct ppn_iface *iface
 	len = s.p.end - s.p.pos;
 	s.p.len = len;
 	reason = rows(&s);
-	if (s.view.flags & PPN_POLICY_OBSERVE)
-		(void)ppn_observe(ctx, reason, len, PPN_DIRECTION_IN);
-	return ppn_account_xdp(&seal_count, iface->slot, reason, len, s.view.flags);
+	ppn_finish(ctx, s.ifindex, &s.view, len, PPN_DIRECTION_IN, &reason, &flags);
+	return ppn_account_xdp(&seal_count, iface->slot, reason, len, flags);
 }
 
 SEC("xdp")

@@ -3,7 +3,7 @@
 #define PPN_PROGRAM_SEAL
 #define PPN_PROGRAM_SEAL_TC
 #include "seal_rows.h"
-#include "observe.h"
+#include "finish.h"
 
 SEC("tc")
 int seal_tc(struct __sk_buff *skb)
@@ -11,6 +11,7 @@ int seal_tc(struct __sk_buff *skb)
 	struct seal s = { .ctx = skb,
 			  .iface = ppn_iface_row(skb->ifindex),
 			  .ifindex = skb->ifindex };
+	__u32 flags;
 	int reason;
 
 	if (!s.iface || !ppn_policy_read(&s.view))
@@ -21,9 +22,8 @@ int seal_tc(struct __sk_buff *skb)
 	s.p.end = (void *)(long)skb->data_end;
 	s.p.len = skb->len;
 	reason = rows(&s);
-	if (s.view.flags & PPN_POLICY_OBSERVE)
-		(void)ppn_observe(skb, reason, skb->len, PPN_DIRECTION_IN);
-	return ppn_account_tc(&seal_count, s.iface->slot, reason, skb->len, s.view.flags);
+	ppn_finish(skb, s.ifindex, &s.view, skb->len, PPN_DIRECTION_IN, &reason, &flags);
+	return ppn_account_tc(&seal_count, s.iface->slot, reason, skb->len, flags);
 }
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

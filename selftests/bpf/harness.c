@@ -22,13 +22,15 @@ const uint8_t harness_gate_key[PPN_SIP_KEY_LEN] = { 9, 8, 7, 6, 5, 4, 3, 2, 1 };
 struct harness {
 	struct seal_bpf *seal;
 	struct egress_bpf *egress;
-	struct ring_buffer *ring;
+	struct ring_buffer *ring, *sample_ring;
 	struct ppn_policy *policy;
 	uint64_t *port_bits;
 	struct ppn_count *row; /* per CPU */
 	int cpus;
 	uint32_t events;
 	struct ppn_packet_event event;
+	uint32_t n_samples;
+	struct ppn_sample sample;
 	struct ppn_policy_table table; /* of the next generation */
 };
 
@@ -65,6 +67,17 @@ static int on_event(void *arg, void *data, size_t len)
 		bail_out("event too short");
 	memcpy(&h->event, data, sizeof(h->event));
 	h->events++;
+	return 0;
+}
+
+static int on_sample(void *arg, void *data, size_t len)
+{
+	struct harness *h = arg;
+
+	if (len < sizeof(h->sample))
+		bail_out("sample too short");
+	memcpy(&h->sample, data, sizeof(h->sample));
+	h->n_samples++;
 	return 0;
 }
 
@@ -129,9 +142,12 @@ struct harness *harness_open(const struct harness_options *options)
 	h->port_bits = mmap(NULL, PPN_MAP_PORT_BITS * sizeof(uint64_t), PROT_READ | PROT_WRITE,
 			    MAP_SHARED, bpf_map__fd(h->seal->maps.port_bits), 0);
 	h->ring = ring_buffer__new(bpf_map__fd(h->seal->maps.packets), on_event, h, NULL);
+	h->sample_ring =
+		ring_buffer__new(bpf_map__fd(h->seal->maps.samples), on_sample, h, NULL);
 	h->cpus = libbpf_num_possible_cpus();
 	h->row = calloc((size_t)h->cpus, sizeof(*h->row));
-	if (h->policy == MAP_FAILED || h->port_bits == MAP_FAILED || !h->ring || !h->row)
+	if (h->policy == MAP_FAILED || h->port_bits == MAP_FAILED || !h->ring ||
+	    !h->sample_ring || !h->row)
 		bail_out("policy and ring buffer");
 	harness_pin(h, true);
 	harness_fleet(h, true);
@@ -141,6 +157,7 @@ struct harness *harness_open(const struct harness_options *options)
 void harness_close(struct harness *h)
 {
 	ring_buffer__free(h->ring);
+	ring_buffer__free(h->sample_ring);
 	munmap(h->policy, sizeof(*h->policy));
 	munmap(h->port_bits, PPN_MAP_PORT_BITS * sizeof(uint64_t));
 	egress_bpf__destroy(h->egress);
@@ -329,6 +346,12 @@ static uint64_t jiffies_now(struct harness *h)
 	return lease.opened4;
 }
 
+void harness_trial(struct harness *h, const struct ppn_flow_key *flow, int seconds)
+{
+	h->table.trial = *flow;
+	h->table.trial_end = jiffies_now(h) + (uint64_t)((int64_t)seconds * tick_hz());
+}
+
 void harness_lease(struct harness *h, const struct ppn_lease *lease, unsigned int ago)
 {
 	struct ppn_lease value = *lease;
@@ -484,6 +507,18 @@ uint32_t harness_drain(struct harness *h)
 	if (ring_buffer__consume(h->ring) < 0)
 		bail_out("consume");
 	return h->events;
+}
+
+uint32_t harness_drain_samples(struct harness *h)
+{
+	h->n_samples = 0;
+	(void)ring_buffer__consume(h->sample_ring);
+	return h->n_samples;
+}
+
+const struct ppn_sample *harness_sample(const struct harness *h)
+{
+	return &h->sample;
 }
 
 const struct ppn_packet_event *harness_event(const struct harness *h)

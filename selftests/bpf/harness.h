@@ -52,6 +52,8 @@ void harness_flow_age(struct harness *h, const struct ppn_flow_key *key, unsigne
 /* So many flows of others, of which none is counted in the filter. */
 void harness_flows_fill(struct harness *h, unsigned int n);
 void harness_iface(struct harness *h, uint8_t underlay, uint8_t flags);
+/* From the next policy on, with PPN_POLICY_TRIAL: over in so many seconds, negative: since then. */
+void harness_trial(struct harness *h, const struct ppn_flow_key *flow, int seconds);
 void harness_floor(struct harness *h, const uint8_t *serial, uint64_t time_ms);
 /* Lease as egress would write it, opened `ago` seconds before now; harness_no_lease() takes it away. */
 void harness_lease(struct harness *h, const struct ppn_lease *lease, unsigned int ago);
@@ -74,6 +76,9 @@ void harness_counts(struct harness *h, uint64_t ret_packets[_PPN_REASON_MAX]);
 /* Takes what lies in the ring buffer; the last event stays readable. */
 uint32_t harness_drain(struct harness *h);
 const struct ppn_packet_event *harness_event(const struct harness *h);
+/* The same of the samples. */
+uint32_t harness_drain_samples(struct harness *h);
+const struct ppn_sample *harness_sample(const struct harness *h);
 int harness_program(const struct harness *h, enum harness_way way);
 /* Instructions that the verifier walked through to accept the program. */
 uint32_t harness_insns(const struct harness *h, enum harness_way way);

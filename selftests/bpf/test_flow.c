@@ -18,6 +18,7 @@ enum act {
 	UDP_IN,
 	ERROR_IN, /* destination unreachable that quotes the last packet out */
 	TOO_BIG_IN, /* the same, packet too big */
+	ERROR_ELSE, /* the first, to an address that did not send what it quotes */
 	AGE, /* so many seconds pass for the flow */
 	STATE, /* the flow is in this state; PPN_FLOW_NONE: there is none */
 	SHUT, /* a new generation without rules */
@@ -134,6 +135,7 @@ static const struct talk talks[] = {
 	  { O(SYN, ISN, 0, PASS_EGRESS), GOT(ERROR_IN, PASS_FLOW_ERROR), GOT(TOO_BIG_IN, PASS_PTB), IS(SENT) } },
 	{ "error: of an UDP flow", { UO(0, PASS_EGRESS), GOT(ERROR_IN, PASS_FLOW_ERROR), GOT(TOO_BIG_IN, PASS_PTB) } },
 	{ "error: of what did not go out", { UO(54, EGRESS_SHUT), GOT(ERROR_IN, ICMP), GOT(TOO_BIG_IN, ICMP) } },
+	{ "error: to an address that did not send it", { UO(0, PASS_EGRESS), GOT(ERROR_ELSE, ICMP) } },
 	{ "error: of a flow that is over", { UO(0, PASS_EGRESS), WAIT(31), GOT(ERROR_IN, ICMP), GOT(TOO_BIG_IN, ICMP) } },
 	{ "error: isolated", { UO(0, PASS_EGRESS), DO(ISOLATE), GOT(ERROR_IN, ICMP), GOT(TOO_BIG_IN, ICMP) } },
 
@@ -219,13 +221,15 @@ static int packet(struct world *w, const struct step *step)
 	return r.same ? r.reason : -1;
 }
 
-static int error_in(struct world *w, bool too_big)
+static int error_in(struct world *w, enum act act)
 {
+	const bool too_big = act == TOO_BIG_IN;
 	uint8_t quote[4 + 64] = { 0, 0, 5, 0 };
 	const size_t n = w->last.len - w->last.l3 < 64 ? w->last.len - w->last.l3 : 64;
 	struct pkt_spec spec = {
 		.src = w->v6 ? "2001:db8:9::9" : "198.51.100.9",
-		.dst = w->v6 ? "2001:db8::1" : "192.0.2.1",
+		.dst = act == ERROR_ELSE ? (w->v6 ? "2001:db8::2" : "192.0.2.2") :
+					   (w->v6 ? "2001:db8::1" : "192.0.2.1"),
 		.proto = w->v6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP,
 		.type = w->v6 ? (too_big ? 2 : 1) : 3,
 		.code = w->v6 ? (too_big ? 0 : 4) : (too_big ? 4 : 3),
@@ -272,7 +276,8 @@ static int take(struct world *w, const struct step *step)
 	switch ((enum act)step->act) {
 	case ERROR_IN:
 	case TOO_BIG_IN:
-		return error_in(w, step->act == TOO_BIG_IN);
+	case ERROR_ELSE:
+		return error_in(w, step->act);
 	case AGE:
 		harness_flow_age(w->h, &key, step->want);
 		return (int)step->want;
