@@ -24,6 +24,7 @@ struct ppn_flow_packet {
 	__u32 generation; /* of the policy in force */
 	__u32 seq, ack; /* TCP, host order */
 	__u32 flags; /* TCP, enum ppn_tcp_flag; 0: UDP */
+	__u32 isolated; /* no flow goes on */
 };
 
 /* False: there is no such flow. high, low: the other side's address. */
@@ -175,6 +176,10 @@ static __always_inline struct ppn_flow_value *ppn_flow_find(const struct ppn_flo
 	*ret_reason = PPN_REASON_NONE;
 	if (!flow || !ppn_flow_lives(flow, f->key.proto))
 		return NULL;
+	if (f->isolated) {
+		*ret_reason = PPN_REASON_ISOLATED;
+		return NULL;
+	}
 	if (ppn_flow_allowed(flow, f))
 		return flow;
 	*ret_reason = PPN_REASON_EGRESS_SHUT;

@@ -297,10 +297,10 @@ static __always_inline _Bool quotes_claim(struct seal *s, const struct ppn_flow_
 static __always_inline _Bool quotes_flow(struct seal *s, struct ppn_flow_packet *f)
 {
 	if (!(s->view.flags & PPN_POLICY_EGRESS) || s->view.column != PPN_COLUMN_BOUND ||
-	    (f->key.proto == IPPROTO_UDP && f->key.local_port == s->view.table->wg_port) ||
-	    ppn_isolated(&s->view))
+	    (f->key.proto == IPPROTO_UDP && f->key.local_port == s->view.table->wg_port))
 		return 0;
 	f->generation = s->view.generation;
+	f->isolated = ppn_isolated(&s->view);
 	return ppn_flow_known(f);
 }
 
@@ -345,10 +345,9 @@ static __always_inline int flow_row(struct seal *s, const struct tcphdr *tcp, in
 	ppn_other_side(&s->p, 1, remote);
 	if (!ppn_flow_maybe(remote[0], remote[1], s->p.dest, s->p.source, s->p.proto))
 		return otherwise;
-	if (ppn_isolated(&s->view))
-		return PPN_REASON_ISOLATED;
 	ppn_flow_of(&s->p, 1, &f.key);
 	f.generation = s->view.generation;
+	f.isolated = ppn_isolated(&s->view);
 	if (tcp) {
 		f.seq = bpf_ntohl(tcp->seq);
 		f.ack = bpf_ntohl(tcp->ack_seq);

@@ -405,6 +405,17 @@ void harness_no_flows(struct harness *h)
 	}
 }
 
+void harness_flow_put(struct harness *h, const struct ppn_flow_key *key,
+		      const struct ppn_flow_value *value, unsigned int ago)
+{
+	struct ppn_flow_value flow = *value;
+
+	flow.seen = jiffies_now(h) - (uint64_t)ago * tick_hz();
+	flow.generation = PPN_POLICY_GENERATION(h->policy->word);
+	put(h->seal->maps.flows, key, &flow);
+	count_slot(h, key, harness_filter(h, key) + 1);
+}
+
 bool harness_flow(struct harness *h, const struct ppn_flow_key *key,
 		  struct ppn_flow_value *ret_value)
 {

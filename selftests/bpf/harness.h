@@ -44,6 +44,9 @@ void harness_port(struct harness *h, uint8_t proto, uint16_t port, bool rescue, 
 void harness_egress(struct harness *h, uint8_t proto, uint16_t port, uint8_t kind,
 		    const char *prefix, int for_s);
 void harness_no_flows(struct harness *h);
+/* Puts it there, last seen so many seconds ago, allowed by the present generation. */
+void harness_flow_put(struct harness *h, const struct ppn_flow_key *key,
+		      const struct ppn_flow_value *value, unsigned int ago);
 bool harness_flow(struct harness *h, const struct ppn_flow_key *key,
 		  struct ppn_flow_value *ret_value);
 uint32_t harness_filter(struct harness *h, const struct ppn_flow_key *key);

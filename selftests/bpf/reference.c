@@ -4,7 +4,7 @@
 #include "reference.h"
 
 struct datagram {
-	const struct reference_world *w;
+	struct reference_world *w;
 	unsigned int version;
 	unsigned int proto, hop_limit;
 	const uint8_t *source, *destination; /* 4 or 16 bytes */
@@ -26,6 +26,11 @@ static struct reference_verdict pass(enum ppn_reason reason)
 static unsigned int number16(const uint8_t *p)
 {
 	return p[0] * 256u + p[1];
+}
+
+static uint32_t number32(const uint8_t *p)
+{
+	return (uint32_t)number16(p) << 16 | number16(p + 2);
 }
 
 static uint64_t number64(const uint8_t *p)
@@ -111,6 +116,110 @@ static struct reference_verdict opened(const struct datagram *d, unsigned int nu
 	return pass(port->rescue ? PPN_REASON_PASS_RESCUE : PPN_REASON_PASS_OPEN);
 }
 
+/* -- the rows of flows: what may come in of one, and what it does to it -- */
+
+static struct reference_flow *find_flow(struct reference_world *w, unsigned int proto, bool v4,
+					const uint8_t *ours, unsigned int our_port,
+					const uint8_t *theirs, unsigned int their_port)
+{
+	const size_t len = v4 ? 4 : 16;
+
+	for (size_t i = 0; i < w->n_flows; i++) {
+		struct reference_flow *f = &w->flow[i];
+
+		if (f->proto == proto && f->v4 == v4 && f->our_port == our_port &&
+		    f->their_port == their_port && same(f->ours, ours, len) &&
+		    same(f->theirs, theirs, len))
+			return f;
+	}
+	return NULL;
+}
+
+static bool isolated(const struct reference_world *w)
+{
+	return w->column == PPN_COLUMN_ISOLATED || w->isolated;
+}
+
+static struct reference_verdict flow_segment(struct reference_flow *f, const uint8_t *tcp)
+{
+	const uint32_t seq = number32(tcp + 4), ack = number32(tcp + 8);
+	const bool has_fin = tcp[13] & 1, has_syn = tcp[13] & 2, has_rst = tcp[13] & 4,
+		   has_ack = tcp[13] & 16;
+	/* Neither before what we acknowledged nor a window above it. */
+	const bool plausible = (uint32_t)(seq - f->ack) < 65536;
+
+	if (f->state == PPN_FLOW_SENT) {
+		/* RFC 9293 3.10.7.3: it acknowledges our SYN, and accepts or refuses. */
+		if (!has_ack || ack != (uint32_t)(f->isn + 1) || has_fin || has_syn == has_rst)
+			return drop(PPN_REASON_FLOW_BAD);
+		f->state = has_syn ? PPN_FLOW_OPEN : PPN_FLOW_CLOSED;
+		return pass(PPN_REASON_PASS_FLOW);
+	}
+	if (has_syn)
+		return has_ack && ack == (uint32_t)(f->isn + 1) && !has_rst && !has_fin ?
+			       pass(PPN_REASON_PASS_FLOW) :
+			       drop(PPN_REASON_FLOW_BAD);
+	if (has_rst) {
+		if (plausible)
+			f->state = PPN_FLOW_CLOSED;
+		return pass(PPN_REASON_PASS_FLOW);
+	}
+	if (!has_ack)
+		return drop(PPN_REASON_FLOW_BAD);
+	if (has_fin && plausible && !f->their_fin) {
+		f->their_fin = true;
+		f->state = f->our_fin ? PPN_FLOW_CLOSED : PPN_FLOW_CLOSING;
+	}
+	return pass(PPN_REASON_PASS_FLOW);
+}
+
+/* Where no other row passes it. */
+static struct reference_verdict flow_or(const struct datagram *d, struct reference_verdict otherwise)
+{
+	struct reference_world *w = d->w;
+	struct reference_flow *f = find_flow(w, d->proto, d->version == 4, d->destination,
+					     number16(d->at + 2), d->source, number16(d->at));
+
+	if (otherwise.pass || !f || !w->keeps_flows ||
+	    (w->column != PPN_COLUMN_BOUND && w->column != PPN_COLUMN_ISOLATED))
+		return otherwise;
+	if (f->timed_out)
+		return otherwise;
+	if (isolated(w))
+		return drop(PPN_REASON_ISOLATED);
+	if (f->shut)
+		return drop(PPN_REASON_EGRESS_SHUT);
+	if (d->proto == 6)
+		return flow_segment(f, d->at);
+	f->state = PPN_FLOW_OPEN;
+	return pass(PPN_REASON_PASS_FLOW);
+}
+
+/* An ICMP error: it quotes an IP header without options, sent by whom it comes to, and eight bytes more. */
+static struct reference_verdict error(const struct datagram *d, bool too_big)
+{
+	struct reference_world *w = d->w;
+	const bool v4 = d->version == 4;
+	const size_t header = v4 ? 20 : 40;
+	const uint8_t *ip = d->at + 8, *l4 = ip + header;
+	const struct reference_flow *f;
+	unsigned int proto;
+
+	if (d->len < 8 + header + 8 || (v4 ? ip[0] != 0x45 : ip[0] >> 4 != 6))
+		return drop(PPN_REASON_ICMP);
+	if (v4 && ((ip[6] & 0x3f) || ip[7]))
+		return drop(PPN_REASON_ICMP);
+	proto = v4 ? ip[9] : ip[6];
+	if (!same(v4 ? ip + 12 : ip + 8, d->destination, v4 ? 4 : 16))
+		return drop(PPN_REASON_ICMP);
+	f = find_flow(w, proto, v4, d->destination, number16(l4), v4 ? ip + 16 : ip + 24,
+		      number16(l4 + 2));
+	if (!f || f->timed_out || f->shut || !w->keeps_flows || isolated(w) ||
+	    w->column != PPN_COLUMN_BOUND)
+		return drop(PPN_REASON_ICMP);
+	return pass(too_big ? PPN_REASON_PASS_PTB : PPN_REASON_PASS_FLOW_ERROR);
+}
+
 /* -- discovery -- */
 
 static struct reference_verdict beacon(const struct datagram *d, const uint8_t *head, size_t len)
@@ -194,7 +303,7 @@ static struct reference_verdict udp(const struct datagram *d)
 		return dhcp4(d, d->at + 8, d->len - 8);
 	if (d->version == 6 && from == 547 && to == 546)
 		return dhcp6(d, d->at + 8, d->len - 8);
-	return opened(d, to);
+	return flow_or(d, opened(d, to));
 }
 
 static struct reference_verdict tcp(const struct datagram *d)
@@ -206,7 +315,7 @@ static struct reference_verdict tcp(const struct datagram *d)
 	    !number16(d->at) || !number16(d->at + 2))
 		return drop(PPN_REASON_L4_HEADER);
 	if (number16(d->at + 2) != w->claim_port)
-		return opened(d, number16(d->at + 2));
+		return flow_or(d, opened(d, number16(d->at + 2)));
 	/* SYN set, ACK, RST and FIN not. */
 	syn = (d->at[13] & 0x17) == 0x02;
 	if (!syn)
@@ -291,8 +400,12 @@ static struct reference_verdict icmp6(const struct datagram *d)
 		if (in_fleet(d->w, d->at + 8))
 			return drop(PPN_REASON_MESH_OUTSIDE);
 		return pass(PPN_REASON_PASS_ND);
+	case 1:
+	case 2:
+	case 3:
+	case 4:
+		return error(d, d->at[0] == 2);
 	default:
-		/* Packet too big among them: no connection that it could quote. */
 		return drop(PPN_REASON_ICMP);
 	}
 }
@@ -344,7 +457,11 @@ static struct reference_verdict ip4(struct datagram *d, const uint8_t *ip, size_
 		return udp(d);
 	if (d->proto != 1)
 		return drop(PPN_REASON_PROTOCOL);
-	return drop(d->len < 8 ? PPN_REASON_L4_HEADER : PPN_REASON_ICMP);
+	if (d->len < 8)
+		return drop(PPN_REASON_L4_HEADER);
+	if (d->at[0] == 3 || d->at[0] == 11 || d->at[0] == 12)
+		return error(d, d->at[0] == 3 && d->at[1] == 4);
+	return drop(PPN_REASON_ICMP);
 }
 
 /* The one hop-by-hop header there may be. */
@@ -418,7 +535,7 @@ static bool is_tag(const uint8_t *type)
 	return number16(type) == 0x8100 || number16(type) == 0x88a8;
 }
 
-struct reference_verdict reference_seal(const struct reference_world *w, const uint8_t *frame,
+struct reference_verdict reference_seal(struct reference_world *w, const uint8_t *frame,
 					size_t len)
 {
 	struct datagram d = { .w = w };

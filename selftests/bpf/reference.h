@@ -13,7 +13,7 @@
 #include <ppn/maps.h>
 #include <ppn/reasons.h>
 
-enum { REFERENCE_PORTS = 8, REFERENCE_PREFIXES = 2 };
+enum { REFERENCE_PORTS = 8, REFERENCE_PREFIXES = 2, REFERENCE_FLOWS = 6 };
 
 struct reference_port {
 	uint8_t proto;
@@ -25,6 +25,18 @@ struct reference_port {
 		uint8_t addr[16]; /* IPv4: the first four */
 		unsigned int len;
 	} prefix[REFERENCE_PREFIXES];
+};
+
+/* A flow the node opened earlier. The reference moves its state on, as packets come in. */
+struct reference_flow {
+	uint8_t proto;
+	bool v4;
+	uint8_t ours[16], theirs[16]; /* addresses; IPv4: the first four */
+	uint16_t our_port, their_port;
+	enum ppn_flow_state state;
+	uint32_t isn, ack;
+	bool our_fin, their_fin;
+	bool timed_out, shut; /* silent for too long; no rule allows it any more */
 };
 
 struct reference_world {
@@ -43,6 +55,9 @@ struct reference_world {
 	uint64_t floor_ms;
 	size_t n_ports;
 	struct reference_port port[REFERENCE_PORTS];
+	bool keeps_flows; /* there is an egress list */
+	size_t n_flows;
+	struct reference_flow flow[REFERENCE_FLOWS];
 };
 
 struct reference_verdict {
@@ -50,7 +65,7 @@ struct reference_verdict {
 	enum ppn_reason reason;
 };
 
-struct reference_verdict reference_seal(const struct reference_world *world, const uint8_t *frame,
+struct reference_verdict reference_seal(struct reference_world *world, const uint8_t *frame,
 					size_t len);
 
 #endif

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * timeout: 300
+ * timeout: 600
  * The seal against reference.c: random frames, and described ones bent at random places, in random
- * worlds. SEAL_FUZZ_N: how many (a million; under PPN_SOAK fifty). SEAL_FUZZ_SEED: which.
+ * worlds. SEAL_FUZZ_N: how many (20 million; under PPN_SOAK 200). SEAL_FUZZ_SEED: which.
  */
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +29,63 @@ static uint32_t chance(uint32_t n)
 #define PICK(list) list[chance(sizeof(list) / sizeof((list)[0]))]
 
 /* -- worlds -- */
+
+/* -- flows: a few, in any state -- */
+
+static void set_address(struct reference_flow *f, uint8_t *ret, const char *text)
+{
+	(void)inet_pton(f->v4 ? AF_INET : AF_INET6, text, ret);
+}
+
+/* A flow whose rule is gone is of a generation before: harness_flow_put() gives it the present one. */
+static void choose_flow(struct reference_flow *f, unsigned int i)
+{
+	static const uint16_t theirs[] = { 443, 53, 123 };
+
+	*f = (struct reference_flow){
+		.proto = chance(3) ? IPPROTO_TCP : IPPROTO_UDP,
+		.v4 = i & 1,
+		.our_port = (uint16_t)(40000 + i),
+		.their_port = PICK(theirs),
+		.isn = chance(2) ? 1000 : 0xffffffff,
+		.ack = chance(2) ? 7000 : 0xfffffff0,
+		.timed_out = !chance(6),
+		.shut = !chance(6),
+	};
+	set_address(f, f->ours, f->v4 ? "192.0.2.1" : "2001:db8::1");
+	set_address(f, f->theirs, f->v4 ? "192.0.2.7" : "2001:db8::7");
+	f->state = PPN_FLOW_SENT + chance(f->proto == IPPROTO_TCP ? 4 : 2);
+	f->our_fin = f->state == PPN_FLOW_CLOSING && chance(2);
+	f->their_fin = f->state == PPN_FLOW_CLOSING && !f->our_fin;
+}
+
+static void put_address(const struct reference_flow *f, uint8_t *ret, const uint8_t *address)
+{
+	if (f->v4)
+		memset(ret + 10, 0xff, 2);
+	memcpy(f->v4 ? ret + 12 : ret, address, f->v4 ? 4 : 16);
+}
+
+/* over: a jiffy that lies in the past of any machine that is up. */
+static void put_flow(struct harness *h, const struct reference_flow *f)
+{
+	struct ppn_flow_key key = {
+		.local_port = htons(f->our_port),
+		.remote_port = htons(f->their_port),
+		.proto = f->proto,
+	};
+	const struct ppn_flow_value value = {
+		.until = f->shut,
+		.isn = f->isn,
+		.state = (uint8_t)f->state,
+		.fins = (uint8_t)(f->our_fin | f->their_fin << 1),
+		.ack = f->ack,
+	};
+
+	put_address(f, key.local, f->ours);
+	put_address(f, key.remote, f->theirs);
+	harness_flow_put(h, &key, &value, f->timed_out ? PPN_FLOW_TCP_OPEN + 1 : 0);
+}
 
 static void choose_world(struct reference_world *w)
 {
@@ -73,6 +131,10 @@ static void choose_world(struct reference_world *w)
 	for (size_t i = 0; i < sizeof(ports) / sizeof(ports[0]); i++)
 		if (chance(3))
 			w->port[w->n_ports++] = ports[i];
+	w->keeps_flows = chance(4);
+	w->n_flows = chance(REFERENCE_FLOWS + 1);
+	for (unsigned int i = 0; i < w->n_flows; i++)
+		choose_flow(&w->flow[i], i);
 }
 
 static void set_world(struct harness *h, const struct reference_world *w)
@@ -89,13 +151,18 @@ static void set_world(struct harness *h, const struct reference_world *w)
 	harness_floor(h, body_serial, w->floor_ms);
 	harness_policy(h, w->column,
 		       (w->seat ? PPN_POLICY_SEAT : 0) | (w->claim_open ? PPN_POLICY_CLAIM : 0) |
-			       (w->n_ports ? PPN_POLICY_PORTS : 0));
+			       (w->n_ports ? PPN_POLICY_PORTS : 0) |
+			       (w->keeps_flows ? PPN_POLICY_EGRESS : 0));
 	for (size_t i = 0; i < w->n_ports; i++)
 		for (unsigned int j = 0; j < (w->port[i].n ? w->port[i].n : 1); j++)
 			harness_port(h, w->port[i].proto, w->port[i].port, w->port[i].rescue,
 				     prefixes[w->port[i].n][j]);
 	harness_iface(h, (uint8_t)w->underlay,
 		      (w->lacp ? PPN_IFACE_LACP : 0) | (w->eapol ? PPN_IFACE_EAPOL : 0));
+	/* First: the harness reads the clock off a lease. */
+	harness_no_flows(h);
+	for (size_t i = 0; i < w->n_flows; i++)
+		put_flow(h, &w->flow[i]);
 	harness_no_lease(h);
 	if (w->lease)
 		harness_lease(h, &body_lease, 0);
@@ -231,6 +298,74 @@ static void choose_transport(struct pkt_spec *s)
 	}
 }
 
+/* What a flow's other side, or one who pretends to be it, may send; an error that quotes the flow. */
+static const struct reference_world *world_now;
+
+static uint32_t near(uint32_t number)
+{
+	static const uint32_t steps[] = { 0, 0, 0, 1, 0xffffffff, 65535, 65536, 0x80000000 };
+
+	return number + PICK(steps);
+}
+
+static void text_address(const struct reference_flow *f, const uint8_t *address,
+			 char ret[static INET6_ADDRSTRLEN])
+{
+	(void)inet_ntop(f->v4 ? AF_INET : AF_INET6, address, ret, INET6_ADDRSTRLEN);
+}
+
+static void choose_reply(struct pkt_spec *s, const struct reference_flow *f)
+{
+	s->proto = f->proto;
+	s->sport = f->their_port;
+	s->dport = f->our_port;
+	s->flags = PICK(tcp_flags);
+	s->seq = near(f->ack);
+	s->ack = near(f->isn + 1);
+	s->payload_len = (uint16_t)chance(60);
+}
+
+static void choose_error(struct pkt_spec *s, const struct reference_flow *f)
+{
+	static const uint8_t types4[] = { 3, 3, 3, 11, 12, 5, 4 }, codes4[] = { 4, 4, 0, 1, 3, 13 };
+	static const uint8_t errors6[] = { 1, 2, 2, 3, 4, 128 };
+	static uint8_t quote[4 + 60];
+	const struct pkt_spec sent = {
+		.src = s->dst,
+		.dst = s->src,
+		.proto = chance(16) ? f->proto : IPPROTO_SCTP,
+		.sport = f->our_port,
+		.dport = f->their_port,
+		.payload = body_zeros,
+	};
+
+	set_payload(s, quote, pkt_quote(quote, &sent));
+	s->proto = f->v4 ? IPPROTO_ICMP : IPPROTO_ICMPV6;
+	s->type = f->v4 ? PICK(types4) : PICK(errors6);
+	s->code = f->v4 ? PICK(codes4) : 0;
+	s->hop = 60;
+	if (!chance(8))
+		s->dst = f->v4 ? "192.0.2.2" : "2001:db8::2";
+	if (!chance(8))
+		s->src = f->v4 ? "198.51.100.9" : "2001:db8:5::9";
+}
+
+static void choose_of_flow(struct pkt_spec *s)
+{
+	static char theirs[INET6_ADDRSTRLEN], ours[INET6_ADDRSTRLEN];
+	const struct reference_flow *f = &world_now->flow[chance((uint32_t)world_now->n_flows)];
+
+	text_address(f, f->theirs, theirs);
+	text_address(f, f->ours, ours);
+	s->src = theirs;
+	s->dst = ours;
+	s->options_len = 0;
+	if (chance(3))
+		choose_reply(s, f);
+	else
+		choose_error(s, f);
+}
+
 static void choose_link(struct pkt_spec *s)
 {
 	static const uint16_t types[] = { ETH_P_ARP, ETH_P_ARP, 0x8809,	  0x888e,
@@ -269,7 +404,10 @@ static void describe(struct pkt_spec *s)
 		s->options = PICK(options);
 		s->options_len = chance(2) ? 4 : 8;
 	}
-	choose_transport(s);
+	if (world_now->n_flows && !chance(4))
+		choose_of_flow(s);
+	else
+		choose_transport(s);
 	s->pad = chance(4) ? 0 : (uint16_t)chance(30);
 	if (!s->payload)
 		s->payload = body_zeros;
@@ -339,7 +477,7 @@ static void show(const struct reference_world *w, const struct pkt *p, const cha
 }
 
 /* The batch once more, one by one, where its sums by reason differ. */
-static void find_reasons(struct harness *h, const struct reference_world *w, uint32_t n)
+static void find_reasons(struct harness *h, struct reference_world *w, uint32_t n)
 {
 	struct pkt p;
 
@@ -358,12 +496,14 @@ static void find_reasons(struct harness *h, const struct reference_world *w, uin
 static void run_batch(struct harness *h, uint32_t n)
 {
 	uint64_t want[_PPN_REASON_MAX] = { 0 }, got[_PPN_REASON_MAX];
-	struct reference_world w;
+	struct reference_world w, before;
 	uint64_t start;
 	struct pkt p;
 
 	choose_world(&w);
 	set_world(h, &w);
+	before = w;
+	world_now = &before;
 	harness_counts(h, got);
 	start = state;
 	for (uint32_t i = 0; i < n; i++) {
@@ -382,6 +522,8 @@ static void run_batch(struct harness *h, uint32_t n)
 		sum.seen[i] += got[i];
 	if (memcmp(want, got, sizeof(want)) != 0) {
 		state = start;
+		set_world(h, &before);
+		w = before;
 		find_reasons(h, &w, n);
 	}
 }
@@ -403,7 +545,8 @@ static bool all_seen(void)
 		PPN_REASON_PASS_MLD,	 PPN_REASON_PASS_LACP,	   PPN_REASON_PASS_EAPOL,
 		PPN_REASON_PASS_RA,	 PPN_REASON_PASS_DHCP,	   PPN_REASON_PASS_HERE,
 		PPN_REASON_PASS_SYN,	 PPN_REASON_PASS_WG,	   PPN_REASON_PASS_OPEN,
-		PPN_REASON_PASS_RESCUE,
+		PPN_REASON_PASS_RESCUE,	 PPN_REASON_EGRESS_SHUT,   PPN_REASON_FLOW_BAD,
+		PPN_REASON_PASS_FLOW,	 PPN_REASON_PASS_PTB,	   PPN_REASON_PASS_FLOW_ERROR,
 	};
 	bool all = true;
 
@@ -425,7 +568,7 @@ static uint64_t setting(const char *name, uint64_t usual)
 int main(void)
 {
 	struct harness *h = harness_open(NULL);
-	const uint64_t n = setting("SEAL_FUZZ_N", getenv("PPN_SOAK") ? 50000000 : 1000000);
+	const uint64_t n = setting("SEAL_FUZZ_N", getenv("PPN_SOAK") ? 200000000 : 20000000);
 
 	state = setting("SEAL_FUZZ_SEED", 0x70706e31);
 	if (!state)
