@@ -12,17 +12,11 @@
 #include "parse.h"
 #include "ports.h"
 
-enum ppn_flow_fin {
-	PPN_FLOW_FIN_OURS = 1,
-	PPN_FLOW_FIN_THEIRS = 2,
-	PPN_FLOW_FIN_BOTH = 3,
-};
-
 /* What a segment or datagram says of its flow. */
 struct ppn_flow_packet {
 	struct ppn_flow_key key;
 	__u32 generation; /* of the policy in force */
-	__u32 seq, ack; /* TCP, host order */
+	__u32 seq, ack, end; /* TCP, host order; end: behind its last byte and FIN */
 	__u32 flags; /* TCP, enum ppn_tcp_flag; 0: UDP */
 	__u32 isolated; /* no flow goes on */
 };
@@ -192,12 +186,13 @@ static __always_inline void ppn_flow_move(struct ppn_flow_value *flow, enum ppn_
 	flow->seen = bpf_jiffies64();
 }
 
-/* With a FIN more than before. Two CPUs at once may lose one of both: it then ends by the longer timeout. */
-static __always_inline void ppn_flow_fin(struct ppn_flow_value *flow, enum ppn_flow_fin fin)
+/* With a FIN more than before (enum ppn_flow_fin). Two CPUs at once may lose one of both: it then ends by the longer timeout. */
+static __always_inline void ppn_flow_fin(struct ppn_flow_value *flow, __u32 fins)
 {
-	flow->fins |= fin;
-	ppn_flow_move(flow,
-		      flow->fins == PPN_FLOW_FIN_BOTH ? PPN_FLOW_CLOSED : PPN_FLOW_CLOSING);
+	flow->fins |= fins;
+	ppn_flow_move(flow, (flow->fins & PPN_FLOW_FIN_BOTH) == PPN_FLOW_FIN_BOTH ?
+				    PPN_FLOW_CLOSED :
+				    PPN_FLOW_CLOSING);
 }
 
 /* -- in -- */
@@ -214,7 +209,6 @@ static __always_inline int ppn_flow_tcp_in(struct ppn_flow_value *flow,
 {
 	const __u32 rst = f->flags & PPN_TCP_RST, syn = f->flags & PPN_TCP_SYN;
 	const __u32 fin = f->flags & PPN_TCP_FIN;
-	const _Bool near = f->seq - flow->ack < PPN_FLOW_NEAR;
 
 	if (syn || flow->state == PPN_FLOW_SENT) {
 		if (!ppn_flow_answers(flow, f) || !syn == !rst || fin)
@@ -225,10 +219,12 @@ static __always_inline int ppn_flow_tcp_in(struct ppn_flow_value *flow,
 	}
 	if (!rst && !(f->flags & PPN_TCP_ACK))
 		return PPN_REASON_FLOW_BAD;
-	if (rst && near)
+	if (rst && f->seq - flow->ack < PPN_FLOW_NEAR)
 		ppn_flow_move(flow, PPN_FLOW_CLOSED);
-	else if (fin && near && !(flow->fins & PPN_FLOW_FIN_THEIRS))
-		ppn_flow_fin(flow, PPN_FLOW_FIN_THEIRS);
+	if (fin && !(flow->fins & PPN_FLOW_FIN_THEIRS)) {
+		flow->fin = f->end;
+		flow->fins |= PPN_FLOW_FIN_CAME;
+	}
 	return PPN_REASON_PASS_FLOW;
 }
 
@@ -267,20 +263,31 @@ static __always_inline _Bool ppn_flow_opens(const struct ppn_flow_packet *f)
 	       (f->flags & (PPN_TCP_SYN | PPN_TCP_ACK | PPN_TCP_RST | PPN_TCP_FIN)) == PPN_TCP_SYN;
 }
 
-/* A segment of ours. One that goes on after a RST or FIN came in says that the kernel did not take that. */
+/*
+ * A segment of ours. What it acknowledges says whether the kernel took a FIN that came in; that it goes on
+ * says that the kernel did not take a RST.
+ */
 static __always_inline void ppn_flow_tcp_out(struct ppn_flow_value *flow,
 					     const struct ppn_flow_packet *f)
 {
+	__u32 fins = 0;
+
 	if (f->flags & PPN_TCP_RST) {
 		ppn_flow_move(flow, PPN_FLOW_CLOSED);
 		return;
 	}
-	if (f->flags & PPN_TCP_ACK)
+	if (f->flags & PPN_TCP_ACK) {
 		flow->ack = f->ack;
-	if (f->flags & PPN_TCP_FIN && !(flow->fins & PPN_FLOW_FIN_OURS))
-		ppn_flow_fin(flow, PPN_FLOW_FIN_OURS);
-	else if (flow->state == PPN_FLOW_CLOSED && flow->fins != PPN_FLOW_FIN_BOTH)
-		flow->state = flow->fins ? PPN_FLOW_CLOSING : PPN_FLOW_OPEN;
+		if (flow->fins & PPN_FLOW_FIN_CAME && f->ack == flow->fin)
+			fins |= PPN_FLOW_FIN_THEIRS;
+	}
+	if (f->flags & PPN_TCP_FIN)
+		fins |= PPN_FLOW_FIN_OURS;
+	if (fins & ~flow->fins)
+		ppn_flow_fin(flow, fins);
+	else if (flow->state == PPN_FLOW_CLOSED &&
+		 (flow->fins & PPN_FLOW_FIN_BOTH) != PPN_FLOW_FIN_BOTH)
+		flow->state = flow->fins & PPN_FLOW_FIN_BOTH ? PPN_FLOW_CLOSING : PPN_FLOW_OPEN;
 }
 
 /* Counted up first: a slot never says "none" of a flow that is there. */

@@ -351,6 +351,7 @@ static __always_inline int flow_row(struct seal *s, const struct tcphdr *tcp, in
 	if (tcp) {
 		f.seq = bpf_ntohl(tcp->seq);
 		f.ack = bpf_ntohl(tcp->ack_seq);
+		f.end = f.seq + s->p.len - tcp->doff * 4 + tcp->fin;
 		f.flags = ppn_tcp_flags(tcp);
 	}
 	reason = ppn_flow_in(&f);

@@ -36,8 +36,7 @@ static __always_inline void ppn_trial(PPN_CONTEXT *ctx, const struct ppn_view *v
 {
 	if (bpf_jiffies64() > view->table->trial_end)
 		*flags |= PPN_POLICY_OBSERVE;
-	else if (ppn_trial_spares(*reason) &&
-		 ppn_trial_flow(ctx, &view->table->trial, direction))
+	else if (ppn_trial_spares(*reason) && ppn_trial_flow(ctx, &view->table->trial, direction))
 		*reason = PPN_REASON_PASS_TRIAL;
 }
 

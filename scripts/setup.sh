@@ -19,7 +19,8 @@ packages_of() {
 		echo libcmocka-dev clang clang-format clang-tidy cppcheck shellcheck \
 			iproute2 iputils-ping nmap tcpdump wireguard-tools wireguard-go procps psmisc \
 			ethtool nftables util-linux python3 python3-scapy python3-websockets udhcpc \
-			busybox-static jq netcat-openbsd valgrind strace openssl file
+			busybox-static jq netcat-openbsd valgrind strace openssl file curl \
+			dnsmasq-base isc-dhcp-client bind9-dnsutils ntpsec-ntpdig traceroute
 		;;
 	vm)
 		echo qemu-system-x86 udev busybox-static kmod python3 python3-requests \

@@ -60,6 +60,7 @@ enum ppn_seal_mode {
 #define PPN_CTL_VERBS(X)       \
 	X(STATUS, "status", 0) \
 	X(PEERS, "peers", 0)   \
+	X(EGRESS, "egress", 0) \
 	X(WAIT, "wait", 0)     \
 	X(SEAL, "seal", 1)     \
 	X(CHECK, "check", 0)   \

@@ -193,13 +193,22 @@ struct ppn_flow_value {
 	__u32 generation; /* of the policy that allowed it last */
 	__u32 isn; /* TCP: sequence number of our SYN, host order */
 	__u8 state; /* enum ppn_flow_state */
-	__u8 fins; /* 1: ours was seen, 2: theirs */
+	__u8 fins; /* enum ppn_flow_fin */
 	__u8 zero[2];
 	__u32 ack; /* TCP: the last acknowledgement we sent, host order */
+	__u32 fin; /* TCP: the acknowledgement that takes the FIN that came in, host order */
+	__u8 zero2[4];
 };
-PPN_SIZE(struct ppn_flow_value, 32);
+PPN_SIZE(struct ppn_flow_value, 40);
 
-/* A RST or FIN that comes in ends a flow if it lies so near above `ack`: a blind one hits 1 in 65536. */
+enum ppn_flow_fin {
+	PPN_FLOW_FIN_OURS = 1,
+	PPN_FLOW_FIN_THEIRS = 2, /* our kernel has taken it */
+	PPN_FLOW_FIN_BOTH = 3,
+	PPN_FLOW_FIN_CAME = 4, /* one came in, be it forged */
+};
+
+/* A RST that comes in ends a flow if it lies so near above `ack`: a blind one hits 1 in 65536. */
 #define PPN_FLOW_NEAR 65536
 
 /*

@@ -142,12 +142,11 @@ struct harness *harness_open(const struct harness_options *options)
 	h->port_bits = mmap(NULL, PPN_MAP_PORT_BITS * sizeof(uint64_t), PROT_READ | PROT_WRITE,
 			    MAP_SHARED, bpf_map__fd(h->seal->maps.port_bits), 0);
 	h->ring = ring_buffer__new(bpf_map__fd(h->seal->maps.packets), on_event, h, NULL);
-	h->sample_ring =
-		ring_buffer__new(bpf_map__fd(h->seal->maps.samples), on_sample, h, NULL);
+	h->sample_ring = ring_buffer__new(bpf_map__fd(h->seal->maps.samples), on_sample, h, NULL);
 	h->cpus = libbpf_num_possible_cpus();
 	h->row = calloc((size_t)h->cpus, sizeof(*h->row));
-	if (h->policy == MAP_FAILED || h->port_bits == MAP_FAILED || !h->ring ||
-	    !h->sample_ring || !h->row)
+	if (h->policy == MAP_FAILED || h->port_bits == MAP_FAILED || !h->ring || !h->sample_ring ||
+	    !h->row)
 		bail_out("policy and ring buffer");
 	harness_pin(h, true);
 	harness_fleet(h, true);

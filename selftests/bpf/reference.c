@@ -164,17 +164,13 @@ static struct reference_verdict flow_segment(struct reference_flow *f, const uin
 			f->state = PPN_FLOW_CLOSED;
 		return pass(PPN_REASON_PASS_FLOW);
 	}
-	if (!has_ack)
-		return drop(PPN_REASON_FLOW_BAD);
-	if (has_fin && plausible && !f->their_fin) {
-		f->their_fin = true;
-		f->state = f->our_fin ? PPN_FLOW_CLOSED : PPN_FLOW_CLOSING;
-	}
-	return pass(PPN_REASON_PASS_FLOW);
+	/* A FIN alone ends nothing: the node's own acknowledgement of it does. */
+	return has_ack ? pass(PPN_REASON_PASS_FLOW) : drop(PPN_REASON_FLOW_BAD);
 }
 
 /* Where no other row passes it. */
-static struct reference_verdict flow_or(const struct datagram *d, struct reference_verdict otherwise)
+static struct reference_verdict flow_or(const struct datagram *d,
+					struct reference_verdict otherwise)
 {
 	struct reference_world *w = d->w;
 	struct reference_flow *f = find_flow(w, d->proto, d->version == 4, d->destination,
@@ -535,8 +531,7 @@ static bool is_tag(const uint8_t *type)
 	return number16(type) == 0x8100 || number16(type) == 0x88a8;
 }
 
-struct reference_verdict reference_seal(struct reference_world *w, const uint8_t *frame,
-					size_t len)
+struct reference_verdict reference_seal(struct reference_world *w, const uint8_t *frame, size_t len)
 {
 	struct datagram d = { .w = w };
 	size_t at = 12;

@@ -35,7 +35,6 @@ struct reference_flow {
 	uint16_t our_port, their_port;
 	enum ppn_flow_state state;
 	uint32_t isn, ack;
-	bool our_fin, their_fin;
 	bool timed_out, shut; /* silent for too long; no rule allows it any more */
 };
 

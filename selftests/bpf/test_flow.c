@@ -36,15 +36,39 @@ struct step {
 	uint32_t want; /* enum ppn_reason; AGE: seconds; STATE: enum ppn_flow_state */
 };
 
-#define O(flags, seq, ack, want) { TCP_OUT, (flags), 0, (seq), (ack), PPN_REASON_##want }
-#define I(flags, seq, ack, want) { TCP_IN, (flags), 0, (seq), (ack), PPN_REASON_##want }
-#define UO(port, want) { UDP_OUT, 0, (port), 0, 0, PPN_REASON_##want }
-#define UI(port, want) { UDP_IN, 0, (port), 0, 0, PPN_REASON_##want }
-#define DO(act) { (act), 0, 0, 0, 0, 0 }
-#define IS(state) { STATE, 0, 0, 0, 0, PPN_FLOW_##state }
-#define WAIT(seconds) { AGE, 0, 0, 0, 0, (seconds) }
-#define GOT(act, want) { (act), 0, 0, 0, 0, PPN_REASON_##want }
-#define OPENED                                                                             \
+#define O(flags, seq, ack, want)                                     \
+	{                                                            \
+		TCP_OUT, (flags), 0, (seq), (ack), PPN_REASON_##want \
+	}
+#define I(flags, seq, ack, want)                                    \
+	{                                                           \
+		TCP_IN, (flags), 0, (seq), (ack), PPN_REASON_##want \
+	}
+#define UO(port, want)                                      \
+	{                                                   \
+		UDP_OUT, 0, (port), 0, 0, PPN_REASON_##want \
+	}
+#define UI(port, want)                                     \
+	{                                                  \
+		UDP_IN, 0, (port), 0, 0, PPN_REASON_##want \
+	}
+#define DO(act)                      \
+	{                            \
+		(act), 0, 0, 0, 0, 0 \
+	}
+#define IS(state)                                   \
+	{                                           \
+		STATE, 0, 0, 0, 0, PPN_FLOW_##state \
+	}
+#define WAIT(seconds)                      \
+	{                                  \
+		AGE, 0, 0, 0, 0, (seconds) \
+	}
+#define GOT(act, want)                               \
+	{                                            \
+		(act), 0, 0, 0, 0, PPN_REASON_##want \
+	}
+#define OPENED                                                                           \
 	O(SYN, ISN, 0, PASS_EGRESS), I(SYN | ACK, THEIRS, ISN + 1, PASS_FLOW), IS(OPEN), \
 		O(ACK, ISN + 1, THEIRS + 1, PASS_FLOW)
 
@@ -60,10 +84,10 @@ static const struct talk talks[] = {
 	  { OPENED, I(ACK | PSH, THEIRS + 1, ISN + 1, PASS_FLOW), O(ACK, ISN + 1, THEIRS + 101, PASS_FLOW),
 	    O(FIN | ACK, ISN + 1, THEIRS + 101, PASS_FLOW), IS(CLOSING),
 	    I(ACK, THEIRS + 101, ISN + 2, PASS_FLOW), I(FIN | ACK, THEIRS + 101, ISN + 2, PASS_FLOW),
-	    IS(CLOSED), O(ACK, ISN + 2, THEIRS + 102, PASS_FLOW), IS(CLOSED), WAIT(11),
+	    IS(CLOSING), O(ACK, ISN + 2, THEIRS + 102, PASS_FLOW), IS(CLOSED), WAIT(11),
 	    I(FIN | ACK, THEIRS + 101, ISN + 2, PORT_SHUT) } },
 	{ "TCP: closed by the other side first",
-	  { OPENED, I(FIN | ACK, THEIRS + 1, ISN + 1, PASS_FLOW), IS(CLOSING),
+	  { OPENED, I(FIN | ACK, THEIRS + 1, ISN + 1, PASS_FLOW), IS(OPEN),
 	    O(ACK, ISN + 1, THEIRS + 2, PASS_FLOW), IS(CLOSING), I(FIN | ACK, THEIRS + 1, ISN + 1, PASS_FLOW),
 	    O(FIN | ACK, ISN + 1, THEIRS + 2, PASS_FLOW), IS(CLOSED), I(ACK, THEIRS + 2, ISN + 2, PASS_FLOW) } },
 	{ "TCP: refused",
@@ -80,7 +104,7 @@ static const struct talk talks[] = {
 	    I(SYN | ACK, THEIRS, 5 * ISN + 1, PASS_FLOW), IS(OPEN) } },
 	{ "TCP: sequence numbers wrap",
 	  { O(SYN, 0xffffffff, 0, PASS_EGRESS), I(SYN | ACK, 0xffffffff, 0, PASS_FLOW), IS(OPEN),
-	    O(ACK, 0, 0, PASS_FLOW), I(FIN | ACK, 2, 0, PASS_FLOW), IS(CLOSING) } },
+	    O(ACK, 0, 0, PASS_FLOW), I(FIN | ACK, 2, 0, PASS_FLOW), O(ACK, 0, 3, PASS_FLOW), IS(CLOSING) } },
 	{ "TCP: ECN",
 	  { O(SYN | 0xc0, ISN, 0, PASS_EGRESS), I(SYN | ACK | 0x40, THEIRS, ISN + 1, PASS_FLOW), IS(OPEN) } },
 	{ "TCP: silent for four days, and for six",
@@ -107,7 +131,10 @@ static const struct talk talks[] = {
 	    I(FIN, THEIRS + 1, ISN + 1, FLOW_BAD), I(SYN | FIN, THEIRS + 1, ISN + 1, FLOW_BAD), IS(OPEN) } },
 	{ "TCP: a blind RST or FIN moves nothing",
 	  { OPENED, I(RST, THEIRS + 1 + PPN_FLOW_NEAR, 0, PASS_FLOW), IS(OPEN), I(RST, THEIRS, 0, PASS_FLOW), IS(OPEN),
-	    I(FIN | ACK, THEIRS + 1 + PPN_FLOW_NEAR, 0, PASS_FLOW), IS(OPEN) } },
+	    I(FIN | ACK, THEIRS + 5, 0, PASS_FLOW), O(ACK, ISN + 1, THEIRS + 1, PASS_FLOW), IS(OPEN) } },
+	{ "TCP: a FIN far ahead, which the kernel takes once the rest is there",
+	  { OPENED, I(FIN | ACK, THEIRS + 3000000, ISN + 1, PASS_FLOW), O(ACK, ISN + 1, THEIRS + 9000, PASS_FLOW), IS(OPEN),
+	    O(ACK, ISN + 1, THEIRS + 3000001, PASS_FLOW), IS(CLOSING) } },
 	{ "TCP: a RST that the kernel does not take",
 	  { OPENED, I(RST, THEIRS + 9, 0, PASS_FLOW), IS(CLOSED), O(ACK, ISN + 1, THEIRS + 1, PASS_FLOW), IS(OPEN) } },
 	{ "TCP: a RST that it does not take, half closed",

@@ -55,8 +55,6 @@ static void choose_flow(struct reference_flow *f, unsigned int i)
 	set_address(f, f->ours, f->v4 ? "192.0.2.1" : "2001:db8::1");
 	set_address(f, f->theirs, f->v4 ? "192.0.2.7" : "2001:db8::7");
 	f->state = PPN_FLOW_SENT + chance(f->proto == IPPROTO_TCP ? 4 : 2);
-	f->our_fin = f->state == PPN_FLOW_CLOSING && chance(2);
-	f->their_fin = f->state == PPN_FLOW_CLOSING && !f->our_fin;
 }
 
 static void put_address(const struct reference_flow *f, uint8_t *ret, const uint8_t *address)
@@ -78,7 +76,7 @@ static void put_flow(struct harness *h, const struct reference_flow *f)
 		.until = f->shut,
 		.isn = f->isn,
 		.state = (uint8_t)f->state,
-		.fins = (uint8_t)(f->our_fin | f->their_fin << 1),
+		.fins = f->state == PPN_FLOW_CLOSING ? PPN_FLOW_FIN_OURS : 0,
 		.ack = f->ack,
 	};
 

@@ -10,7 +10,7 @@
 struct cli {
 	const char *run_dir, *state_dir;
 	bool json, yes, observed;
-	const char *timeout; /* --timeout, or NULL */
+	const char *timeout, *for_text; /* --timeout, --for, or NULL */
 	int argc; /* what follows the verb, without options */
 	char **argv;
 };
@@ -19,6 +19,7 @@ enum ppn_exit cli_status(const struct cli *cli);
 enum ppn_exit cli_wait(const struct cli *cli);
 enum ppn_exit cli_seal(const struct cli *cli);
 enum ppn_exit cli_unseal(const struct cli *cli);
+enum ppn_exit cli_egress(const struct cli *cli);
 enum ppn_exit cli_peers(const struct cli *cli);
 enum ppn_exit cli_ledger(const struct cli *cli);
 enum ppn_exit cli_version(const struct cli *cli);
@@ -30,6 +31,9 @@ enum ppn_exit cli_error(const struct cli *cli, enum ppn_exit code, const char *f
 	__attribute__((format(printf, 3, 4)));
 /* --yes, or yes on a terminal; else the error is said: PPN_EXIT_USAGE. */
 bool cli_confirmed(const struct cli *cli, const char *verb);
+/* 90, 90s, 30m, 2h, 1d in seconds; -1: none of these, or beyond CLI_DURATION_MAX_S. */
+enum { CLI_DURATION_MAX_S = 366 * 86400 };
+long cli_duration(const char *text);
 /* One object with "schema", without "exit", on stdout. Steals object. */
 void cli_print(json_t *object);
 

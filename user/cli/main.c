@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include <errno.h>
 #include <getopt.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -24,6 +25,9 @@ static const struct verb {
 	  "--yes: end observing, from now on it drops; check: what that would cut; status: what it holds and counts",
 	  1, false },
 	{ "unseal", cli_unseal, "--yes: take seal and mesh off, and end ppnd", 0, true },
+	{ "egress", cli_egress,
+	  "list | open PROTO/PORT PREFIX|any --for TIME | close PROTO/PORT PREFIX|any: what it may talk to outside the mesh",
+	  3, false },
 	{ "peers", cli_peers, "members of the fleet, as WireGuard sees them", 0, false },
 	{ "ledger", cli_ledger, "show | verify: what this node has decided", 1, false },
 	{ "version", cli_version, "of ppn and of the ppnd that runs", 0, false },
@@ -38,7 +42,16 @@ static void usage(FILE *out)
 
 static bool parse(struct cli *ret_cli, int argc, char **argv)
 {
-	enum { OPT_RUN = 256, OPT_STATE, OPT_JSON, OPT_YES, OPT_OBSERVED, OPT_TIMEOUT, OPT_HELP };
+	enum {
+		OPT_RUN = 256,
+		OPT_STATE,
+		OPT_JSON,
+		OPT_YES,
+		OPT_OBSERVED,
+		OPT_TIMEOUT,
+		OPT_FOR,
+		OPT_HELP
+	};
 	static const struct option options[] = {
 		{ "run-dir", required_argument, NULL, OPT_RUN },
 		{ "state-dir", required_argument, NULL, OPT_STATE },
@@ -46,6 +59,7 @@ static bool parse(struct cli *ret_cli, int argc, char **argv)
 		{ "yes", no_argument, NULL, OPT_YES },
 		{ "observed", no_argument, NULL, OPT_OBSERVED },
 		{ "timeout", required_argument, NULL, OPT_TIMEOUT },
+		{ "for", required_argument, NULL, OPT_FOR },
 		{ "help", no_argument, NULL, OPT_HELP },
 		{ 0 },
 	};
@@ -71,6 +85,9 @@ static bool parse(struct cli *ret_cli, int argc, char **argv)
 			break;
 		case OPT_TIMEOUT:
 			cli.timeout = optarg;
+			break;
+		case OPT_FOR:
+			cli.for_text = optarg;
 			break;
 		case OPT_HELP:
 		case 'h':
@@ -101,6 +118,26 @@ enum ppn_exit cli_error(const struct cli *cli, enum ppn_exit code, const char *f
 	else
 		fprintf(stderr, "ppn: %s\n", text);
 	return code;
+}
+
+long cli_duration(const char *text)
+{
+	static const struct {
+		const char *suffix;
+		long seconds;
+	} units[] = { { "", 1 }, { "s", 1 }, { "m", 60 }, { "h", 3600 }, { "d", 86400 } };
+	char *end;
+	long value;
+
+	errno = 0;
+	value = strtol(text, &end, 10);
+	if (errno || end == text || value < 0)
+		return -1;
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
+		if (strcmp(end, units[i].suffix) == 0 &&
+		    value <= CLI_DURATION_MAX_S / units[i].seconds)
+			return value * units[i].seconds;
+	return -1;
 }
 
 void cli_print(json_t *object)

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* The verbs that ask ppnd and print little. */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,20 +14,6 @@ enum {
 	WAIT_MAX_S = 86400,
 	LOOK_AGAIN_MS = 50, /* for a ppnd that is not there yet */
 };
-
-/* Whole seconds; -1: no number, or out of range. */
-static long seconds(const char *text)
-{
-	char *end;
-	long value;
-
-	errno = 0;
-	value = strtol(text, &end, 10);
-	if (errno || end == text || (*end && strcmp(end, "s") != 0) || value < 0 ||
-	    value > WAIT_MAX_S)
-		return -1;
-	return value;
-}
 
 static json_t *ask_until(const char *path, const char *state, uint64_t deadline,
 			 enum ppn_exit *ret_exit)
@@ -55,14 +40,14 @@ static json_t *ask_until(const char *path, const char *state, uint64_t deadline,
 
 enum ppn_exit cli_wait(const struct cli *cli)
 {
-	long timeout = cli->timeout ? seconds(cli->timeout) : WAIT_DEFAULT_S;
+	long timeout = cli->timeout ? cli_duration(cli->timeout) : WAIT_DEFAULT_S;
 	enum ppn_exit code = PPN_EXIT_FAILURE;
 	json_t *answer;
 	char path[256];
 
-	if (cli->argc != 1 || timeout < 0)
+	if (cli->argc != 1 || timeout < 0 || timeout > WAIT_MAX_S)
 		return cli_error(cli, PPN_EXIT_USAGE,
-				 "ppn wait STATE [--timeout SECONDS, at most %d]", WAIT_MAX_S);
+				 "ppn wait STATE [--timeout TIME, at most %d s]", WAIT_MAX_S);
 	snprintf(path, sizeof(path), "%s/%s", cli->run_dir, PPN_CTL_SOCKET);
 	answer = ask_until(path, cli->argv[0],
 			   ppn_clock_ms(CLOCK_MONOTONIC) + (uint64_t)timeout * 1000, &code);

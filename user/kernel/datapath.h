@@ -170,6 +170,12 @@ struct ppn_flow_sweep {
  */
 int ppn_datapath_flows_sweep(struct ppn_datapath *dp, struct ppn_flow_sweep *ret);
 
+/* Is it in the table? */
+bool ppn_datapath_flow_known(struct ppn_datapath *dp, const struct ppn_flow_key *key);
+/* Egress rows of PPN_PORT_LOCAL in the policy in force, one a prefix: they outlive ppnd. Rows beyond max are left out. */
+int ppn_datapath_openings(struct ppn_datapath *dp, struct ppn_open_port *ret_ports, size_t max,
+			  size_t *ret_n);
+
 /* -- what observing spared -- */
 
 /* Runs fn over the table, in no order; a row may come twice or not at all while packets come. */

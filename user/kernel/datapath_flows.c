@@ -84,6 +84,13 @@ static int look(struct ppn_datapath *dp, const struct now *now, struct ppn_flow_
 	return err ? 1 : 0;
 }
 
+bool ppn_datapath_flow_known(struct ppn_datapath *dp, const struct ppn_flow_key *key)
+{
+	struct ppn_flow_value flow;
+
+	return !bpf_map_lookup_elem(dp->map[DP_FLOWS], key, &flow);
+}
+
 int ppn_datapath_flows_sweep(struct ppn_datapath *dp, struct ppn_flow_sweep *ret)
 {
 	struct ppn_flow_sweep sweep = { 0 };

@@ -228,3 +228,64 @@ bool dp_rules_allow(struct ppn_datapath *dp, uint32_t generation, uint64_t jiffi
 	}
 	return false;
 }
+
+/* ---- read back ---- */
+
+static struct ppn_open_port opening(const struct ppn_port_key *key, uint64_t until)
+{
+	return (struct ppn_open_port){
+		.proto = key->proto,
+		.kind = PPN_PORT_LOCAL,
+		.port = ntohs(key->port),
+		.egress = 1,
+		.until = until,
+	};
+}
+
+static uint8_t mask_len(const uint8_t mask[static 16])
+{
+	uint8_t len = 0;
+
+	while (len < 128 && mask[len / 8] & (0x80 >> len % 8))
+		len++;
+	return len;
+}
+
+static size_t take_openings(const struct ppn_port_key *key, const struct ppn_port_rule *rule,
+			    struct ppn_open_port *ret_ports, size_t max)
+{
+	size_t n = 0;
+
+	if (rule->any && n < max) {
+		ret_ports[n] = opening(key, rule->until);
+		ret_ports[n++].any = 1;
+	}
+	for (int i = 0; i < rule->n && i < PPN_PORT_PREFIXES && n < max; i++) {
+		ret_ports[n] = opening(key, rule->prefix[i].until);
+		ret_ports[n].prefix_len = mask_len(rule->prefix[i].mask);
+		memcpy(ret_ports[n++].prefix, rule->prefix[i].addr, 16);
+	}
+	return n;
+}
+
+int ppn_datapath_openings(struct ppn_datapath *dp, struct ppn_open_port *ret_ports, size_t max,
+			  size_t *ret_n)
+{
+	const int fd = dp->map[DP_EGRESS_PORTS];
+	const uint32_t generation =
+		PPN_POLICY_GENERATION(__atomic_load_n(&dp->policy->word, __ATOMIC_ACQUIRE));
+	struct ppn_port_key key, *at = NULL, next;
+	struct ppn_port_rule rule;
+	size_t n = 0;
+
+	while (!bpf_map_get_next_key(fd, at, &next)) {
+		key = next;
+		at = &key;
+		if (key.generation != generation || key.kind != PPN_PORT_LOCAL)
+			continue;
+		if (!bpf_map_lookup_elem(fd, &key, &rule))
+			n += take_openings(&key, &rule, ret_ports + n, max - n);
+	}
+	*ret_n = n;
+	return errno == ENOENT ? 0 : -errno;
+}

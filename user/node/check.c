@@ -57,11 +57,20 @@ static void add(struct check *check, const char *kind, const char *what,
 
 /* ---- the policy that would enforce ---- */
 
+static enum ppn_cut_kind rule_kind(const struct ppn_open_port *port)
+{
+	if (port->kind == PPN_PORT_RESCUE)
+		return PPN_CUT_RESCUE;
+	if (port->egress)
+		return port->kind == PPN_PORT_LOCAL ? PPN_CUT_LOCAL : PPN_CUT_EGRESS;
+	return PPN_CUT_ROSTER;
+}
+
 static void take_policy(struct check *check)
 {
 	const struct ppnd *ppnd = check->ppnd;
 	const enum ppn_state state = ppnd->genesis.state;
-	struct ppn_open_port ports[PPND_PORTS_MAX];
+	static struct ppn_open_port ports[PPND_PORTS_MAX];
 	struct ppn_cut_policy *policy = &check->policy;
 
 	*policy = (struct ppn_cut_policy){
@@ -78,7 +87,7 @@ static void take_policy(struct check *check)
 		ppn_fleet_prefix(policy->fleet, ppnd_state_mesh_fleet(&ppnd->state));
 	for (size_t i = 0; i < policy->n_rules; i++) {
 		check->rule[i] = (struct ppn_cut_rule){
-			.kind = ports[i].kind == PPN_PORT_RESCUE ? PPN_CUT_RESCUE : PPN_CUT_ROSTER,
+			.kind = rule_kind(&ports[i]),
 			.proto = ports[i].proto,
 			.any = ports[i].any,
 			.prefix_len = ports[i].prefix_len,
@@ -107,6 +116,19 @@ static void describe_socket(char ret_what[static 160], const struct ppn_socket *
 		 remote, socket->remote_port);
 }
 
+static bool is_recorded(const struct ppnd *ppnd, const struct ppn_socket *socket)
+{
+	struct ppn_flow_key key = {
+		.local_port = htons(socket->local_port),
+		.remote_port = htons(socket->remote_port),
+		.proto = socket->proto,
+	};
+
+	memcpy(key.local, socket->local, sizeof(key.local));
+	memcpy(key.remote, socket->remote, sizeof(key.remote));
+	return ppn_datapath_flow_known(ppnd->dp, &key);
+}
+
 static void check_sockets(struct check *check)
 {
 	const struct ppnd_facts *facts = &check->facts;
@@ -130,6 +152,7 @@ static void check_sockets(struct check *check)
 		fact.inbound = !socket->listens &&
 			       ppn_sockets_listens(&facts->sockets, socket->proto, socket->local,
 						   socket->local_port);
+		fact.recorded = !socket->listens && is_recorded(check->ppnd, socket);
 		ppn_cut_socket(&check->policy, &fact, &answer);
 		describe_socket(what, socket);
 		add(check, socket->listens ? "listener" : "flow", what, &answer, socket->inode);

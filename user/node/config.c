@@ -107,7 +107,7 @@ static char *next_item(char **at)
 	return item;
 }
 
-static int take_prefix(struct ppn_open_port *ret_row, const char *text, char ret_why[static 160])
+int ppnd_config_prefix(struct ppn_open_port *ret_row, const char *text, char ret_why[static 160])
 {
 	char address[INET6_ADDRSTRLEN];
 	const char *slash = strchr(text, '/');
@@ -154,6 +154,7 @@ WORD_SETTER(set_seal, seal, seal_words)
 WORD_SETTER(set_guests, guests_pass, guests_words)
 WORD_SETTER(set_share, share, yes_words)
 WORD_SETTER(set_dot1x, dot1x, yes_words)
+WORD_SETTER(set_metadata, metadata, yes_words)
 
 /* What no interface is called, or every one: a line that cannot mean what it says. */
 static int check_pattern(const char *pattern, char ret_why[static 160])
@@ -276,7 +277,7 @@ static int set_device(void *arg, const char *key, const char *value, char ret_wh
 }
 
 /* KEY is proto/port. */
-static int take_service(struct ppn_open_port *ret_row, const char *key, char ret_why[static 160])
+int ppnd_config_service(struct ppn_open_port *ret_row, const char *key, char ret_why[static 160])
 {
 	if (strncmp(key, "tcp/", 4) == 0)
 		ret_row->proto = IPPROTO_TCP;
@@ -315,11 +316,11 @@ static int set_rescue(void *arg, const char *key, const char *value, char ret_wh
 	struct ppnd_config *config = arg;
 	struct ppn_open_port row = { .kind = PPN_PORT_RESCUE };
 	char copy[256], *at = copy, *item;
-	int err = take_service(&row, key, ret_why);
+	int err = ppnd_config_service(&row, key, ret_why);
 
 	snprintf(copy, sizeof(copy), "%s", value);
 	while (!err && (item = next_item(&at))) {
-		err = take_prefix(&row, item, ret_why);
+		err = ppnd_config_prefix(&row, item, ret_why);
 		if (!err)
 			err = check_rescue(config, &row, item, ret_why);
 		if (err)
@@ -366,6 +367,7 @@ static const struct ppn_ini_key keys[] = {
 	{ "seal", "guests", set_guests },
 	{ "seal", "share", set_share },
 	{ "seal", "dot1x", set_dot1x },
+	{ "seal", "metadata", set_metadata },
 	{ "mesh", "device", set_device },
 	{ "rescue", "*", set_rescue },
 	{ "underlay", "*", set_underlay },

@@ -41,6 +41,7 @@ struct ppnd_config {
 	bool guests_pass; /* frames of a bridge's guests pass its sealed ports, counted */
 	bool share; /* an interface's XDP hook is shared by libxdp's dispatcher */
 	bool dot1x; /* EAPOL passes */
+	bool metadata; /* once bound, the cloud's metadata service may be asked */
 	uint32_t beacon_window_s;
 	uint16_t wireguard_port, claim_port;
 	char worker_user[32];
@@ -54,6 +55,9 @@ struct ppnd_config {
 void ppnd_config_default(struct ppnd_config *ret_config);
 /* 0; -ENOENT: no such file; another -errno; each with the sentence in ret_why. */
 int ppnd_config_read(struct ppnd_config *ret_config, const char *path, char ret_why[static 256]);
+/* "tcp/PORT" or "udp/PORT" into proto and port; a prefix into prefix and prefix_len. -EINVAL: ret_why has why. */
+int ppnd_config_service(struct ppn_open_port *row, const char *text, char ret_why[static 160]);
+int ppnd_config_prefix(struct ppn_open_port *row, const char *text, char ret_why[static 160]);
 /* Of this interface: its line, else the posture's default (cloud: dhcp; others: link-local). */
 enum ppn_underlay ppnd_config_underlay(const struct ppnd_config *config, const char *ifname);
 

@@ -204,6 +204,60 @@ static void verb_seal(struct ppnd *ppnd, struct ppn_ctl_call *call, json_t *requ
 		verb_status(ppnd, call, request, uid);
 }
 
+static void egress_change(struct ppnd *ppnd, struct ppn_ctl_call *call, const json_t *request,
+			  bool opens, uid_t uid)
+{
+	const char *service = json_string_value(json_object_get(request, "service"));
+	const char *prefix = json_string_value(json_object_get(request, "prefix"));
+	const json_int_t for_s = json_integer_value(json_object_get(request, "for_s"));
+	struct ppn_open_port rule;
+	char why[160];
+	int err;
+
+	if (!service || !prefix || (opens && (for_s < 1 || for_s > PPND_OPENING_MAX_S))) {
+		ppn_ctl_error(call, PPN_EXIT_USAGE,
+			      "egress wants service and prefix, and to open for_s, 1 to %d",
+			      PPND_OPENING_MAX_S);
+		return;
+	}
+	if (ppnd_egress_parse(&rule, service, prefix, why)) {
+		ppn_ctl_error(call, PPN_EXIT_USAGE, "%s", why);
+		return;
+	}
+	err = opens ? ppnd_egress_open(ppnd, &rule, (uint32_t)for_s, uid) :
+		      ppnd_egress_close(ppnd, &rule, uid);
+	if (err == -ENOENT)
+		ppn_ctl_error(call, PPN_EXIT_REFUSED, "no opening of %s to %s: see `ppn egress`",
+			      service, prefix);
+	else if (err == -ENOSPC)
+		ppn_ctl_error(call, PPN_EXIT_REFUSED,
+			      "at most %d openings, and %d prefixes of one port: close one first",
+			      PPND_OPENINGS_MAX, PPN_PORT_PREFIXES);
+	else if (err)
+		ppn_ctl_error(call, PPN_EXIT_FAILURE, "the egress list is as it was: %s",
+			      strerror(-err));
+	else
+		ppn_ctl_answer(call, PPN_EXIT_OK, ppnd_egress_json(ppnd));
+}
+
+static void verb_egress(struct ppnd *ppnd, struct ppn_ctl_call *call, json_t *request, uid_t uid)
+{
+	const char *act = json_string_value(json_object_get(request, "act"));
+
+	if (!act)
+		ppn_ctl_answer(call, PPN_EXIT_OK, ppnd_egress_json(ppnd));
+	else if (strcmp(act, "open") != 0 && strcmp(act, "close") != 0)
+		ppn_ctl_error(call, PPN_EXIT_USAGE, "egress: act is open or close");
+	else if (uid != 0)
+		ppn_ctl_error(call, PPN_EXIT_REFUSED, "egress %s is root's", act);
+	else if (!ppnd->state.is_bound)
+		ppn_ctl_error(call, PPN_EXIT_NOT_CLAIMED,
+			      "this node is %s: before it is claimed it opens nothing outwards",
+			      ppn_state_text(ppnd->genesis.state));
+	else
+		egress_change(ppnd, call, request, strcmp(act, "open") == 0, uid);
+}
+
 static void verb_check(struct ppnd *ppnd, struct ppn_ctl_call *call, json_t *request, uid_t uid)
 {
 	json_t *answer = NULL;
@@ -302,6 +356,7 @@ static const struct verb {
 } verbs[] = {
 #define RUN_STATUS verb_status
 #define RUN_PEERS verb_peers
+#define RUN_EGRESS verb_egress
 #define RUN_WAIT verb_wait
 #define RUN_SEAL verb_seal
 #define RUN_CHECK verb_check

@@ -93,40 +93,69 @@ static bool has_room(const struct ppn_open_port *ports, size_t n, const struct p
 
 	for (size_t i = 0; i < n; i++)
 		same += ports[i].proto == port->proto && ports[i].port == port->port &&
-			ports[i].kind == port->kind && !ports[i].any;
+			ports[i].kind == port->kind && ports[i].egress == port->egress &&
+			!ports[i].any;
 	return port->any || same < PPN_PORT_PREFIXES;
+}
+
+static size_t add_port(struct ppn_open_port *ports, size_t n, const struct ppn_open_port *port)
+{
+	ports[n] = *port;
+	if (has_room(ports, n, port))
+		return n + 1;
+	ppn_log(LOG_ERR, "the roster opens port %u %sto more than %d prefixes: one stays shut",
+		port->port, port->egress ? "outwards " : "", PPN_PORT_PREFIXES);
+	return n;
+}
+
+static size_t add_open(struct ppn_open_port *ports, size_t n, const struct ppn_rule_open *rule)
+{
+	struct ppn_open_port port = {
+		.proto = rule->proto,
+		.any = rule->flags & 1,
+		.prefix_len = rule->prefix_len,
+		.port = be16toh(rule->port),
+	};
+
+	memcpy(port.prefix, rule->prefix, sizeof(port.prefix));
+	return add_port(ports, n, &port);
+}
+
+static size_t add_egress(struct ppn_open_port *ports, size_t n, const struct ppn_rule_egress *rule)
+{
+	struct ppn_open_port port = {
+		.proto = rule->proto,
+		.any = rule->prefix_len == 0,
+		.prefix_len = rule->prefix_len,
+		.port = be16toh(rule->port),
+		.egress = 1,
+	};
+
+	memcpy(port.prefix, rule->prefix, sizeof(port.prefix));
+	return add_port(ports, n, &port);
 }
 
 size_t ppnd_policy_ports(const struct ppnd *ppnd,
 			 struct ppn_open_port ret_ports[static PPND_PORTS_MAX])
 {
 	const struct ppnd_state *state = &ppnd->state;
+	const struct ppn_roster *roster = &state->roster;
 	const struct ppn_member *self;
 	size_t n = ppnd->config.n_rescue;
 
 	memcpy(ret_ports, ppnd->config.rescue, n * sizeof(ret_ports[0]));
-	if (!state->is_bound || !state->has_roster)
+	if (!state->is_bound)
 		return n;
-	self = ppn_roster_identity(&state->roster, state->identity.key);
-	for (size_t i = 0; i < state->roster.n_open; i++) {
-		const struct ppn_rule_open *rule = &state->roster.open[i];
-
-		if (!has_role(self, rule->role))
-			continue;
-		ret_ports[n] = (struct ppn_open_port){
-			.proto = rule->proto,
-			.any = rule->flags & 1,
-			.prefix_len = rule->prefix_len,
-			.port = be16toh(rule->port),
-		};
-		memcpy(ret_ports[n].prefix, rule->prefix, sizeof(rule->prefix));
-		if (has_room(ret_ports, n, &ret_ports[n]))
-			n++;
-		else
-			ppn_log(LOG_ERR,
-				"the roster opens port %u to more than %d prefixes: one stays shut",
-				ret_ports[n].port, PPN_PORT_PREFIXES);
-	}
+	n += ppnd_egress_rules(ppnd, ret_ports + n);
+	if (!state->has_roster)
+		return n;
+	self = ppn_roster_identity(roster, state->identity.key);
+	for (size_t i = 0; i < roster->n_open; i++)
+		if (has_role(self, roster->open[i].role))
+			n = add_open(ret_ports, n, &roster->open[i]);
+	for (size_t i = 0; i < roster->n_egress; i++)
+		if (has_role(self, roster->egress[i].role))
+			n = add_egress(ret_ports, n, &roster->egress[i]);
 	return n;
 }
 
@@ -218,7 +247,7 @@ static void in_force(struct ppnd *ppnd)
 
 int ppnd_seal_column(struct ppnd *ppnd, enum ppn_state state)
 {
-	struct ppn_open_port ports[PPND_PORTS_MAX];
+	static struct ppn_open_port ports[PPND_PORTS_MAX];
 	struct ppn_policy_table table;
 	size_t n = ppnd_policy_ports(ppnd, ports);
 	int err;

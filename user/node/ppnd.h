@@ -73,6 +73,20 @@ struct ppnd_seal {
 	struct ppnd_interface interface[PPND_INTERFACES_MAX];
 };
 
+enum ppnd_egress_limit {
+	PPND_OPENINGS_MAX = 64,
+	PPND_METADATA_MAX = 3,
+	PPND_OPENING_MAX_S = 7 * 86400,
+};
+
+/* The egress list's part that is this machine's: what its operator opened for a while. */
+struct ppnd_egress {
+	size_t n;
+	struct ppn_open_port opening[PPND_OPENINGS_MAX];
+	struct event *timer; /* of the next end */
+	uint32_t flows; /* in the kernel's table, as the last whole sweep saw it */
+};
+
 struct ppnd_mesh {
 	struct ppn_wg *wg;
 	uint8_t address[16], prefix[16];
@@ -118,6 +132,7 @@ struct ppnd {
 	struct event *scan;
 
 	struct ppnd_seal seal;
+	struct ppnd_egress egress;
 	struct ppnd_backstop *backstop;
 	struct ppnd_mesh mesh;
 	struct ppnd_slot slot[PPN_SEATS_MAX];
@@ -189,10 +204,31 @@ int ppnd_seal_off_record(struct ppnd *ppnd,
 /* By configuration, by the operator, or by the roster's policy. */
 bool ppnd_seal_observes(const struct ppnd *ppnd);
 void ppnd_policy_stop(struct ppnd *ppnd);
-/* What the configuration and the roster in force open here; the number of rows. */
-enum { PPND_PORTS_MAX = PPND_RESCUE_MAX + PPN_POLICY_RULES_MAX };
+/* What configuration, operator and the roster in force open here, both ways; the number of rows. */
+enum {
+	PPND_PORTS_MAX =
+		PPND_RESCUE_MAX + 2 * PPN_POLICY_RULES_MAX + PPND_OPENINGS_MAX + PPND_METADATA_MAX
+};
 size_t ppnd_policy_ports(const struct ppnd *ppnd,
 			 struct ppn_open_port ret_ports[static PPND_PORTS_MAX]);
+
+/*
+ * egress.c. An opening is {proto, port, prefix or any}; opening it again sets its end anew. Ledger entry, then
+ * policy. -ENOSPC: too many, or too many prefixes of its port; -ENOENT: nothing of the kind is open.
+ */
+void ppnd_egress_start(struct ppnd *ppnd); /* before the first policy is written */
+void ppnd_egress_stop(struct ppnd *ppnd);
+void ppnd_egress_second(struct ppnd *ppnd); /* flows that are over go */
+int ppnd_egress_parse(struct ppn_open_port *ret_rule, const char *service, const char *prefix,
+		      char ret_why[static 160]);
+int ppnd_egress_open(struct ppnd *ppnd, const struct ppn_open_port *rule, uint32_t for_s,
+		     uint32_t uid);
+int ppnd_egress_close(struct ppnd *ppnd, const struct ppn_open_port *rule, uint32_t uid);
+size_t
+ppnd_egress_rules(const struct ppnd *ppnd,
+		  struct ppn_open_port ret_rules[static PPND_OPENINGS_MAX + PPND_METADATA_MAX]);
+json_t *ppnd_egress_json(
+	struct ppnd *ppnd); /* {rules: [{service, prefix, by, ends_s}], flows, flows_max} */
 
 /*
  * check.c: {state, worst, untouched, cut_short, rows: [{kind, what, cut, rule, keep, inode}]}, earlier rows by

@@ -305,13 +305,14 @@ static void on_dirty(evutil_socket_t fd, short what, void *arg)
 	(void)ppnd_seal_scan(arg); /* it logs */
 }
 
-/* Without a backstop nobody else looks. */
+/* Flows end; and without a backstop nobody else looks. */
 static void on_second(evutil_socket_t fd, short what, void *arg)
 {
 	char lost[PPN_WHY_LEN];
 
 	(void)fd;
 	(void)what;
+	ppnd_egress_second(arg);
 	if (!ppnd_backstop_watches(arg) && ppnd_seal_look(arg, lost))
 		ppn_log(LOG_WARNING, "somebody took the seal off, put back: %s", lost);
 }
@@ -338,8 +339,10 @@ int ppnd_seal_watch(struct ppnd *ppnd)
 
 int ppnd_seal_start(struct ppnd *ppnd)
 {
-	int err = ppnd_policy_start(ppnd), backstop;
+	int err, backstop;
 
+	ppnd_egress_start(ppnd);
+	err = ppnd_policy_start(ppnd);
 	if (err)
 		return err;
 	ppn_datapath_share(ppnd->dp, ppnd->config.share);
@@ -355,6 +358,7 @@ void ppnd_seal_stop(struct ppnd *ppnd)
 {
 	struct event **events[] = { &ppnd->seal.dirty, &ppnd->seal.second };
 
+	ppnd_egress_stop(ppnd);
 	for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++) {
 		if (*events[i])
 			event_free(*events[i]);
