@@ -63,6 +63,7 @@ enum ppn_seal_mode {
 	X(EGRESS, "egress", 0) \
 	X(WAIT, "wait", 0)     \
 	X(SEAL, "seal", 1)     \
+	X(TRIAL, "trial", 1)   \
 	X(CHECK, "check", 0)   \
 	X(UNSEAL, "unseal", 1) \
 	X(SEAT, "seat", 1)     \

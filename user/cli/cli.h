@@ -9,8 +9,8 @@
 
 struct cli {
 	const char *run_dir, *state_dir;
-	bool json, yes, observed;
-	const char *timeout, *for_text; /* --timeout, --for, or NULL */
+	bool json, yes, observed, confirm;
+	const char *timeout, *for_text, *try_text; /* --timeout, --for, --try, or NULL */
 	int argc; /* what follows the verb, without options */
 	char **argv;
 };

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,21 +17,25 @@ static const struct verb {
 	enum ppn_exit (*run)(const struct cli *cli);
 	const char *help;
 	int words; /* that may follow it */
-	bool destructive; /* wants --yes where nobody can be asked */
 } verbs[] = {
-	{ "status", cli_status, "what this node is, and what its seal does", 0, false },
-	{ "wait", cli_wait, "STATE [--timeout SECONDS]: until the node is in that state", 1,
-	  false },
+	{ "status", cli_status, "what this node is, and what its seal does", 0 },
+	{
+		"wait",
+		cli_wait,
+		"STATE [--timeout SECONDS]: until the node is in that state",
+		1,
+	},
 	{ "seal", cli_seal,
-	  "--yes: end observing, from now on it drops; check: what that would cut; status: what it holds and counts",
-	  1, false },
-	{ "unseal", cli_unseal, "--yes: take seal and mesh off, and end ppnd", 0, true },
+	  "--yes: end observing, from now on it drops; --try TIME, then --confirm from a new connection: the "
+	  "same, and back by itself; check: what that would cut; status: what it holds and counts",
+	  1 },
+	{ "unseal", cli_unseal, "--yes: take seal and mesh off, and end ppnd", 0 },
 	{ "egress", cli_egress,
 	  "list | open PROTO/PORT PREFIX|any --for TIME | close PROTO/PORT PREFIX|any: what it may talk to outside the mesh",
-	  3, false },
-	{ "peers", cli_peers, "members of the fleet, as WireGuard sees them", 0, false },
-	{ "ledger", cli_ledger, "show | verify: what this node has decided", 1, false },
-	{ "version", cli_version, "of ppn and of the ppnd that runs", 0, false },
+	  3 },
+	{ "peers", cli_peers, "members of the fleet, as WireGuard sees them", 0 },
+	{ "ledger", cli_ledger, "show | verify: what this node has decided", 1 },
+	{ "version", cli_version, "of ppn and of the ppnd that runs", 0 },
 };
 
 static void usage(FILE *out)
@@ -40,62 +45,51 @@ static void usage(FILE *out)
 		fprintf(out, "  %-8s %s\n", verbs[i].name, verbs[i].help);
 }
 
+/* What an option is, and where it goes: a text, or true. */
+static const struct {
+	const char *name;
+	int takes;
+	size_t to;
+} option_rows[] = {
+	{ "run-dir", required_argument, offsetof(struct cli, run_dir) },
+	{ "state-dir", required_argument, offsetof(struct cli, state_dir) },
+	{ "timeout", required_argument, offsetof(struct cli, timeout) },
+	{ "for", required_argument, offsetof(struct cli, for_text) },
+	{ "try", required_argument, offsetof(struct cli, try_text) },
+	{ "json", no_argument, offsetof(struct cli, json) },
+	{ "yes", no_argument, offsetof(struct cli, yes) },
+	{ "observed", no_argument, offsetof(struct cli, observed) },
+	{ "confirm", no_argument, offsetof(struct cli, confirm) },
+};
+enum { OPTIONS = sizeof(option_rows) / sizeof(option_rows[0]), OPT_FIRST = 256 };
+
+static void take_option(struct cli *cli, int row, const char *text)
+{
+	char *field = (char *)cli + option_rows[row].to;
+
+	if (option_rows[row].takes == required_argument)
+		*(const char **)field = text;
+	else
+		*(bool *)field = true;
+}
+
 static bool parse(struct cli *ret_cli, int argc, char **argv)
 {
-	enum {
-		OPT_RUN = 256,
-		OPT_STATE,
-		OPT_JSON,
-		OPT_YES,
-		OPT_OBSERVED,
-		OPT_TIMEOUT,
-		OPT_FOR,
-		OPT_HELP
-	};
-	static const struct option options[] = {
-		{ "run-dir", required_argument, NULL, OPT_RUN },
-		{ "state-dir", required_argument, NULL, OPT_STATE },
-		{ "json", no_argument, NULL, OPT_JSON },
-		{ "yes", no_argument, NULL, OPT_YES },
-		{ "observed", no_argument, NULL, OPT_OBSERVED },
-		{ "timeout", required_argument, NULL, OPT_TIMEOUT },
-		{ "for", required_argument, NULL, OPT_FOR },
-		{ "help", no_argument, NULL, OPT_HELP },
-		{ 0 },
-	};
+	struct option options[OPTIONS + 2] = { { "help", no_argument, NULL, 'h' } };
 	struct cli cli = { .run_dir = PPN_RUNDIR, .state_dir = PPN_STATEDIR };
 	int id;
 
+	for (int i = 0; i < OPTIONS; i++)
+		options[i + 1] = (struct option){ option_rows[i].name, option_rows[i].takes, NULL,
+						  OPT_FIRST + i };
 	while ((id = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-		switch (id) {
-		case OPT_RUN:
-			cli.run_dir = optarg;
-			break;
-		case OPT_STATE:
-			cli.state_dir = optarg;
-			break;
-		case OPT_JSON:
-			cli.json = true;
-			break;
-		case OPT_YES:
-			cli.yes = true;
-			break;
-		case OPT_OBSERVED:
-			cli.observed = true;
-			break;
-		case OPT_TIMEOUT:
-			cli.timeout = optarg;
-			break;
-		case OPT_FOR:
-			cli.for_text = optarg;
-			break;
-		case OPT_HELP:
-		case 'h':
+		if (id == 'h') {
 			usage(stdout);
 			exit(PPN_EXIT_OK);
-		default:
-			return false;
 		}
+		if (id < OPT_FIRST)
+			return false;
+		take_option(&cli, id - OPT_FIRST, optarg);
 	}
 	cli.argc = argc - optind;
 	cli.argv = argv + optind;
@@ -254,8 +248,6 @@ int main(int argc, char **argv)
 	if (cli.argc > verb->words)
 		return cli_error(&cli, PPN_EXIT_USAGE, "%s: one word too many: %s", verb->name,
 				 cli.argv[verb->words]);
-	if (verb->destructive && !cli_confirmed(&cli, verb->name))
-		return PPN_EXIT_USAGE;
 	if (ppn_crypto_init())
 		return cli_error(&cli, PPN_EXIT_FAILURE, "libsodium does not start");
 	return verb->run(&cli);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * `ppn seal`: end observing; `check`: what that would cut; `status`: what holds each interface, and what it
+ * `ppn seal`: end observing, or try that; `check`: what it would cut; `status`: what holds each interface, and what it
  * counts.
  */
 #include <stdio.h>
@@ -106,6 +106,13 @@ static void print_backstop(const json_t *seal)
 		printf("NOT PINNED      %s\n", cli_text(seal, "pins_why"));
 }
 
+static const char *mode_text(const char *mode)
+{
+	return strcmp(mode, "observe") == 0 ? "OBSERVES: drops nothing" :
+	       strcmp(mode, "trial") == 0   ? "enforces for a TRIAL: then it observes again" :
+					      "enforces";
+}
+
 static void print_status(const json_t *status)
 {
 	const json_t *seal = json_object_get(status, "seal"), *interface;
@@ -113,8 +120,7 @@ static void print_status(const json_t *status)
 	size_t i;
 
 	printf("state           %s, %s\n", cli_text(status, "state"),
-	       strcmp(cli_text(seal, "mode"), "observe") == 0 ? "OBSERVES: drops nothing" :
-								"enforces");
+	       mode_text(cli_text(seal, "mode")));
 	print_backstop(seal);
 	json_array_foreach(interfaces, i, interface)
 		print_interface(interface);
@@ -261,7 +267,107 @@ static enum ppn_exit seal_check(const struct cli *cli)
 	return code;
 }
 
-/* ---- enforce ---- */
+/* ---- enforce, for good or for a trial ---- */
+
+static json_t *with_caller(json_t *request)
+{
+	uint64_t inodes[32];
+	bool console = false;
+	const size_t n = ppn_procs_ancestors(inodes, sizeof(inodes) / sizeof(inodes[0]), &console);
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < n; i++)
+		(void)json_array_append_new(list, json_integer((json_int_t)inodes[i]));
+	(void)json_object_set_new(request, "inodes", list);
+	(void)json_object_set_new(request, "console", json_boolean(console));
+	return request;
+}
+
+static enum ppn_exit seal_try(const struct cli *cli)
+{
+	const long seconds = cli_duration(cli->try_text);
+	enum ppn_exit code;
+	json_t *answer;
+
+	if (seconds < 0)
+		return cli_error(cli, PPN_EXIT_USAGE, "%s is no time, such as 120s or 5m",
+				 cli->try_text);
+	answer = cli_ask(cli,
+			 with_caller(json_pack("{s:s, s:s, s:I}", "verb", "trial", "act", "begin",
+					       "for_s", (json_int_t)seconds)),
+			 &code);
+	if (answer && cli->json)
+		cli_print(json_incref(answer));
+	else if (answer)
+		printf("sealed for %ld s; then it observes again, unless `ppn seal --confirm` comes "
+		       "from a new connection\n",
+		       seconds);
+	json_decref(answer);
+	return code;
+}
+
+static enum ppn_exit seal_confirm(const struct cli *cli)
+{
+	enum ppn_exit code;
+	json_t *answer = cli_ask(
+		cli, with_caller(json_pack("{s:s, s:s}", "verb", "trial", "act", "confirm")),
+		&code);
+
+	if (answer && cli->json)
+		cli_print(json_incref(answer));
+	else if (answer)
+		puts("confirmed: sealed");
+	json_decref(answer);
+	return code;
+}
+
+static bool is_mine(const json_t *row, const json_t *inodes)
+{
+	const json_t *inode;
+	size_t i;
+
+	json_array_foreach(inodes, i, inode)
+		if (json_integer_value(inode) == cli_number(row, "inode"))
+			return true;
+	return false;
+}
+
+static bool is_cut(const json_t *row)
+{
+	const char *cut = cli_text(row, "cut");
+
+	return strcmp(cut, "cut") == 0 || strcmp(cut, "again") == 0;
+}
+
+/*
+ * What the machine would not survive ends it here; that the caller's own session would be cut is said, and
+ * asked about even where somebody has said --yes and can be asked.
+ */
+static enum ppn_exit look_before(const struct cli *cli)
+{
+	enum ppn_exit code;
+	json_t *caller = with_caller(json_object()), *row;
+	json_t *answer = cli_ask(cli, json_pack("{s:s}", "verb", "check"), &code);
+	const json_t *rows = json_object_get(answer, "rows");
+	size_t i;
+
+	json_array_foreach(rows, i, row) {
+		if (strcmp(cli_text(row, "cut"), "refused") == 0)
+			fprintf(stderr, "ppn: this machine lives on it: %s\n",
+				cli_text(row, "what"));
+		if (is_cut(row) && is_mine(row, json_object_get(caller, "inodes")))
+			fprintf(stderr,
+				"ppn: this is your own connection, and will be cut: %s%s%s\n"
+				"ppn: `ppn seal --try 120s` tries it and comes back\n",
+				cli_text(row, "what"), *cli_text(row, "keep") ? "; keep it: " : "",
+				cli_text(row, "keep"));
+	}
+	if (answer && code == PPN_EXIT_REFUSED)
+		(void)cli_error(cli, code, "not sealed: see `ppn seal check`");
+	json_decref(answer);
+	json_decref(caller);
+	return code;
+}
 
 static enum ppn_exit seal_enforce(const struct cli *cli)
 {
@@ -278,11 +384,21 @@ static enum ppn_exit seal_enforce(const struct cli *cli)
 
 enum ppn_exit cli_seal(const struct cli *cli)
 {
+	enum ppn_exit code;
+
 	if (cli->argc == 1 && strcmp(cli->argv[0], "status") == 0)
 		return seal_status(cli);
 	if (cli->argc == 1 && strcmp(cli->argv[0], "check") == 0)
 		return seal_check(cli);
 	if (cli->argc)
-		return cli_error(cli, PPN_EXIT_USAGE, "ppn seal --yes | check | status");
+		return cli_error(cli, PPN_EXIT_USAGE,
+				 "ppn seal --yes | --try TIME | --confirm | check | status");
+	if (cli->try_text)
+		return seal_try(cli);
+	if (cli->confirm)
+		return seal_confirm(cli);
+	code = look_before(cli);
+	if (code != PPN_EXIT_OK)
+		return code;
 	return cli_confirmed(cli, "seal") ? seal_enforce(cli) : PPN_EXIT_USAGE;
 }

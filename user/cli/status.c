@@ -69,11 +69,14 @@ static void print_seal(const json_t *seal)
 {
 	const json_t *list = json_object_get(seal, "interfaces"), *interface;
 	bool observe = strcmp(cli_text(seal, "mode"), "observe") == 0;
+	bool trial = strcmp(cli_text(seal, "mode"), "trial") == 0;
 	char dropped[32], passed[32];
 	size_t i;
 
 	printf("seal       %s, %s %s, %s passed\n",
-	       observe ? "OBSERVES (ppn seal --yes)" : "enforces",
+	       observe ? "OBSERVES (ppn seal --yes)" :
+	       trial   ? "enforces for a TRIAL (ppn seal --confirm)" :
+			 "enforces",
 	       grouped(cli_number(seal, "dropped"), dropped),
 	       observe ? "would be dropped" : "dropped",
 	       grouped(cli_number(seal, "passed"), passed));

@@ -8,6 +8,7 @@
 #include "cli/cli.h"
 #include "host/clock.h"
 #include "host/ctl.h"
+#include "host/procs.h"
 
 enum {
 	WAIT_DEFAULT_S = 60,
@@ -61,16 +62,65 @@ enum ppn_exit cli_wait(const struct cli *cli)
 	return code;
 }
 
-enum ppn_exit cli_unseal(const struct cli *cli)
+/* Listening sockets that the seal keeps from somebody now: [{what, inode}]. NULL: nobody can say. */
+static json_t *behind_the_seal(const struct cli *cli)
 {
 	enum ppn_exit code;
-	json_t *answer = cli_ask(cli, json_pack("{s:s}", "verb", "unseal"), &code);
+	json_t *check = cli_ask(cli, json_pack("{s:s}", "verb", "check"), &code), *row;
+	json_t *list = check ? json_array() : NULL;
+	size_t i;
 
-	if (answer && cli->json)
+	json_array_foreach(json_object_get(check, "rows"), i, row) {
+		const char *cut = cli_text(row, "cut");
+
+		if (strcmp(cli_text(row, "kind"), "listener") == 0 &&
+		    (strcmp(cut, "cut") == 0 || strcmp(cut, "partly") == 0))
+			(void)json_array_append_new(
+				list, json_pack("{s:O, s:O}", "what", json_object_get(row, "what"),
+						"inode", json_object_get(row, "inode")));
+	}
+	json_decref(check);
+	return list;
+}
+
+static void print_reachable(const json_t *list)
+{
+	struct ppn_proc_socket *procs = NULL;
+	const struct ppn_proc_socket *proc;
+	const json_t *row;
+	size_t n = 0, i;
+
+	(void)ppn_procs_sockets(&procs, &n); /* names are a help */
+	if (json_array_size(list))
+		fputs("reachable from outside, once the seal is off:\n", stderr);
+	json_array_foreach(list, i, row) {
+		proc = ppn_procs_find(procs, n, (uint64_t)cli_number(row, "inode"));
+		fprintf(stderr, "  %s%s%s%s\n", cli_text(row, "what"), proc ? " (" : "",
+			proc ? proc->name : "", proc ? ")" : "");
+	}
+	free(procs);
+}
+
+enum ppn_exit cli_unseal(const struct cli *cli)
+{
+	json_t *reachable = behind_the_seal(cli), *answer;
+	enum ppn_exit code;
+
+	if (!cli->json)
+		print_reachable(reachable);
+	if (!cli_confirmed(cli, "unseal")) {
+		json_decref(reachable);
+		return PPN_EXIT_USAGE;
+	}
+	answer = cli_ask(cli, json_pack("{s:s}", "verb", "unseal"), &code);
+	if (answer && cli->json) {
+		(void)json_object_set(answer, "reachable", reachable);
 		cli_print(json_incref(answer));
-	else if (answer)
+	} else if (answer) {
 		puts("unsealed; ppnd ends, and seals again when it is started");
+	}
 	json_decref(answer);
+	json_decref(reachable);
 	return code;
 }
 

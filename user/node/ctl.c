@@ -194,12 +194,57 @@ static void verb_seal(struct ppnd *ppnd, struct ppn_ctl_call *call, json_t *requ
 						    "[seal] mode of the configuration file");
 		return;
 	}
+	if (ppnd->trial.on) {
+		ppn_ctl_error(call, PPN_EXIT_REFUSED,
+			      "a trial is on: `ppn seal --confirm` from a new connection ends it");
+		return;
+	}
 	err = ppnd_seal_observe(ppnd, false, uid);
 	if (err)
 		ppn_ctl_error(call, PPN_EXIT_FAILURE, "the seal does not enforce: %s",
 			      strerror(-err));
 	else if (ppnd_seal_observes(ppnd))
 		ppn_ctl_error(call, PPN_EXIT_REFUSED, "the fleet's roster says to observe");
+	else
+		verb_status(ppnd, call, request, uid);
+}
+
+static void read_caller(struct ppnd_caller *ret_caller, const json_t *request)
+{
+	const json_t *inodes = json_object_get(request, "inodes"), *inode;
+	size_t i;
+
+	*ret_caller = (struct ppnd_caller){
+		.console = json_is_true(json_object_get(request, "console")),
+	};
+	json_array_foreach(inodes, i, inode)
+		if (ret_caller->n < PPND_CALLER_SOCKETS)
+			ret_caller->inode[ret_caller->n++] = (uint64_t)json_integer_value(inode);
+}
+
+static void verb_trial(struct ppnd *ppnd, struct ppn_ctl_call *call, json_t *request, uid_t uid)
+{
+	const char *act = json_string_value(json_object_get(request, "act"));
+	const json_int_t for_s = json_integer_value(json_object_get(request, "for_s"));
+	const bool begins = act && strcmp(act, "begin") == 0;
+	struct ppnd_caller caller;
+	char why[PPN_WHY_LEN];
+	int err;
+
+	if (!act || (!begins && strcmp(act, "confirm") != 0) ||
+	    (begins && (for_s < PPND_TRIAL_MIN_S || for_s > PPND_TRIAL_MAX_S))) {
+		ppn_ctl_error(call, PPN_EXIT_USAGE,
+			      "trial wants act, begin or confirm, and to begin for_s, %d to %d",
+			      PPND_TRIAL_MIN_S, PPND_TRIAL_MAX_S);
+		return;
+	}
+	read_caller(&caller, request);
+	err = begins ? ppnd_trial_begin(ppnd, &caller, (uint32_t)for_s, uid, why) :
+		       ppnd_trial_confirm(ppnd, &caller, uid, why);
+	if (err)
+		ppn_ctl_error(call,
+			      err == -EPERM || err == -ENOENT ? PPN_EXIT_REFUSED : PPN_EXIT_FAILURE,
+			      "%s", why);
 	else
 		verb_status(ppnd, call, request, uid);
 }
@@ -359,6 +404,7 @@ static const struct verb {
 #define RUN_EGRESS verb_egress
 #define RUN_WAIT verb_wait
 #define RUN_SEAL verb_seal
+#define RUN_TRIAL verb_trial
 #define RUN_CHECK verb_check
 #define RUN_UNSEAL verb_unseal
 #define RUN_SEAT verb_seat

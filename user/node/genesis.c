@@ -65,6 +65,8 @@ static int act_append(const struct run *run)
 
 static int act_seal(const struct run *run)
 {
+	if (run->event == PPN_EVENT_CLAIM)
+		ppnd_trial_claimed(run->ppnd);
 	return ppnd_seal_column(run->ppnd, run->next);
 }
 

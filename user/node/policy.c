@@ -70,7 +70,10 @@ static void decide(struct ppnd *ppnd)
 int ppnd_policy_start(struct ppnd *ppnd)
 {
 	decide(ppnd);
-	if (ppnd->seal.observe)
+	ppnd_trial_start(ppnd);
+	if (ppnd->trial.on)
+		ppn_log(LOG_NOTICE, "a trial of the seal is on");
+	else if (ppnd->seal.observe)
 		ppn_log(LOG_WARNING, "the seal only observes: it counts, and drops nothing");
 	/* A fresh map of zeroes drops at once what the first program on an interface sees. */
 	return ppnd->fresh && ppnd->seal.observe ? ppnd_seal_column(ppnd, PPN_STATE_BLIND) : 0;
@@ -179,6 +182,10 @@ static void fill_table(const struct ppnd *ppnd, struct ppn_policy_table *ret_tab
 		memcpy(ret_table->gate_key, state->trust.now.newest.gate_key,
 		       sizeof(ret_table->gate_key));
 	}
+	if (ppnd->trial.on) {
+		ret_table->trial_end = ppnd->trial.end;
+		ret_table->trial = ppnd->trial.flow;
+	}
 	if (state->is_bound)
 		ret_table->number = state->bound.claim.number;
 }
@@ -196,7 +203,9 @@ static uint32_t flags(const struct ppnd *ppnd, enum ppn_state state)
 	bool waits = state == PPN_STATE_HOLDING || state == PPN_STATE_DAMAGED;
 	uint32_t bits = 0;
 
-	if (ppnd_seal_observes(ppnd))
+	if (ppnd->trial.on)
+		bits |= PPN_POLICY_TRIAL;
+	else if (ppnd_seal_observes(ppnd))
 		bits |= PPN_POLICY_OBSERVE;
 	if (ppnd->seal.seat)
 		bits |= PPN_POLICY_SEAT;
@@ -314,6 +323,7 @@ int ppnd_seal_seat(struct ppnd *ppnd, bool on, unsigned int for_s)
 
 void ppnd_policy_stop(struct ppnd *ppnd)
 {
+	ppnd_trial_stop(ppnd);
 	if (ppnd->seal.retry)
 		event_free(ppnd->seal.retry);
 	ppnd->seal.retry = NULL;

@@ -73,6 +73,30 @@ struct ppnd_seal {
 	struct ppnd_interface interface[PPND_INTERFACES_MAX];
 };
 
+enum ppnd_trial_limit {
+	PPND_TRIAL_MIN_S = 10,
+	PPND_TRIAL_MAX_S = 3600,
+	PPND_TRIAL_SESSIONS = 256, /* connections remembered from before it */
+	PPND_CALLER_SOCKETS = 32,
+};
+
+/* `ppn seal --try` (trial.c). */
+struct ppnd_trial {
+	bool on;
+	uint64_t end; /* jiffies */
+	struct ppn_flow_key flow; /* what it spares; zeros: nothing */
+	size_t n_before;
+	uint64_t before[PPND_TRIAL_SESSIONS]; /* inodes of sessions that were there */
+	struct event *timer;
+};
+
+/* Who speaks on the socket: the sockets of the programs that its shell descends from, by inode. */
+struct ppnd_caller {
+	bool console; /* no network behind it */
+	size_t n;
+	uint64_t inode[PPND_CALLER_SOCKETS];
+};
+
 enum ppnd_egress_limit {
 	PPND_OPENINGS_MAX = 64,
 	PPND_METADATA_MAX = 3,
@@ -133,6 +157,7 @@ struct ppnd {
 
 	struct ppnd_seal seal;
 	struct ppnd_egress egress;
+	struct ppnd_trial trial;
 	struct ppnd_backstop *backstop;
 	struct ppnd_mesh mesh;
 	struct ppnd_slot slot[PPN_SEATS_MAX];
@@ -211,6 +236,19 @@ enum {
 };
 size_t ppnd_policy_ports(const struct ppnd *ppnd,
 			 struct ppn_open_port ret_ports[static PPND_PORTS_MAX]);
+
+/*
+ * trial.c. -EPERM: refused, with the sentence in ret_why, as for other errors. What a trial was and how it
+ * ended is in the ledger.
+ */
+void ppnd_trial_start(struct ppnd *ppnd); /* before the first policy is written */
+void ppnd_trial_stop(struct ppnd *ppnd);
+int ppnd_trial_begin(struct ppnd *ppnd, const struct ppnd_caller *caller, uint32_t seconds,
+		     uint32_t uid, char ret_why[static PPN_WHY_LEN]);
+int ppnd_trial_confirm(struct ppnd *ppnd, const struct ppnd_caller *caller, uint32_t uid,
+		       char ret_why[static PPN_WHY_LEN]);
+void ppnd_trial_claimed(struct ppnd *ppnd);
+uint64_t ppnd_trial_left(const struct ppnd *ppnd); /* seconds; 0: none is on */
 
 /*
  * egress.c. An opening is {proto, port, prefix or any}; opening it again sets its end anew. Ledger entry, then

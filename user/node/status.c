@@ -178,7 +178,12 @@ static json_t *seal_json(struct ppnd *ppnd)
 	json_t *out = counts_json(ppnd, PPN_COUNT_EGRESS, &ignored, &ignored);
 	json_t *frame = counts_json(ppnd, PPN_COUNT_FRAME, &ignored, &ignored);
 
-	set(seal, "mode", json_string(ppnd_seal_observes(ppnd) ? "observe" : "enforce"));
+	set(seal, "mode",
+	    json_string(ppnd->trial.on		 ? "trial" :
+			ppnd_seal_observes(ppnd) ? "observe" :
+						   "enforce"));
+	set(seal, "trial_s",
+	    ppnd->trial.on ? json_integer((json_int_t)ppnd_trial_left(ppnd)) : json_null());
 	set(seal, "not_in_force", text_or_null(ppnd->seal.why));
 	set(seal, "interfaces", interfaces_json(ppnd));
 	set(seal, "backstop", ppnd_backstop_json(ppnd));

@@ -1,0 +1,316 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * `ppn seal --try`: the seal enforces until an end that stands in the kernel's policy, and spares the connection
+ * of whoever tries it; then it observes again, whether this process lives or not. A claim, or a word
+ * (`--confirm`) over a connection that came in during the trial, ends it for good.
+ */
+#include <arpa/inet.h>
+#include <endian.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "host/log.h"
+#include "node/facts.h"
+#include "node/ppnd.h"
+
+#define UID_PPND UINT32_MAX
+
+static int record(struct ppnd *ppnd, enum ppn_trial what, uint32_t seconds, uint32_t uid)
+{
+	const struct ppn_entry_trial entry = {
+		.what = (uint8_t)what,
+		.uid = htobe32(uid),
+		.seconds = htobe32(seconds),
+	};
+
+	if (ppnd->state.damaged) /* its ledger takes no more entries */
+		return 0;
+	return ppnd_state_append(&ppnd->state, PPN_ENTRY_TRIAL, &entry, sizeof(entry), true);
+}
+
+/* ---- time ---- */
+
+uint64_t ppnd_trial_left(const struct ppnd *ppnd)
+{
+	uint64_t now = 0;
+	uint32_t hz = 1;
+
+	if (!ppnd->trial.on || ppn_datapath_clock(ppnd->dp, &now, &hz) || now > ppnd->trial.end)
+		return 0;
+	return (ppnd->trial.end - now) / hz + 1;
+}
+
+static void over(struct ppnd *ppnd)
+{
+	ppnd->trial.on = false;
+	ppnd->trial.n_before = 0;
+	if (ppnd->trial.timer)
+		(void)evtimer_del(ppnd->trial.timer);
+}
+
+static void revert(struct ppnd *ppnd)
+{
+	over(ppnd);
+	if (record(ppnd, PPN_TRIAL_REVERTED, 0, UID_PPND))
+		ppn_log(LOG_ERR, "the end of the trial could not be written to the ledger");
+	ppn_log(LOG_WARNING, "nobody confirmed the trial: the seal observes again");
+}
+
+static void set_timer(struct ppnd *ppnd);
+
+static void on_time(evutil_socket_t fd, short what, void *arg)
+{
+	struct ppnd *ppnd = arg;
+
+	(void)fd;
+	(void)what;
+	if (ppnd_trial_left(ppnd)) {
+		set_timer(ppnd);
+		return;
+	}
+	revert(ppnd);
+	(void)ppnd_seal_column(ppnd, ppnd->genesis.state);
+}
+
+static void set_timer(struct ppnd *ppnd)
+{
+	const struct timeval after = { .tv_sec = (time_t)ppnd_trial_left(ppnd) };
+
+	if (!ppnd->trial.timer)
+		ppnd->trial.timer = evtimer_new(ppnd->base, on_time, ppnd);
+	if (!ppnd->trial.timer || evtimer_add(ppnd->trial.timer, &after) < 0)
+		ppn_log(LOG_ERR, "no timer for the trial: it ends all the same");
+}
+
+/* ---- whose connection ---- */
+
+static bool is_among(uint64_t inode, const uint64_t *inodes, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (inodes[i] == inode)
+			return true;
+	return false;
+}
+
+/* The caller's session over an external interface; NULL: none of these sockets is one. */
+static const struct ppn_socket *callers(const struct ppnd *ppnd, const struct ppnd_facts *facts,
+					const struct ppnd_caller *caller)
+{
+	for (size_t i = 0; i < facts->sockets.n; i++) {
+		const struct ppn_socket *socket = &facts->sockets.socket[i];
+
+		if (socket->inode && is_among(socket->inode, caller->inode, caller->n) &&
+		    ppnd_facts_is_session(ppnd, facts, socket))
+			return socket;
+	}
+	return NULL;
+}
+
+static struct ppn_flow_key flow_of(const struct ppn_socket *socket)
+{
+	struct ppn_flow_key key = {
+		.local_port = htons(socket->local_port),
+		.remote_port = htons(socket->remote_port),
+		.proto = IPPROTO_TCP,
+	};
+
+	memcpy(key.local, socket->local, sizeof(key.local));
+	memcpy(key.remote, socket->remote, sizeof(key.remote));
+	return key;
+}
+
+/* Connections that were there before the trial prove nothing. */
+static void remember(struct ppnd *ppnd, const struct ppnd_facts *facts)
+{
+	struct ppnd_trial *trial = &ppnd->trial;
+
+	trial->n_before = 0;
+	for (size_t i = 0; i < facts->sockets.n && trial->n_before < PPND_TRIAL_SESSIONS; i++)
+		if (ppnd_facts_is_session(ppnd, facts, &facts->sockets.socket[i]))
+			trial->before[trial->n_before++] = facts->sockets.socket[i].inode;
+}
+
+/* ---- begin ---- */
+
+static int may_begin(const struct ppnd *ppnd, char ret_why[static PPN_WHY_LEN])
+{
+	const char *why = NULL;
+
+	if (ppnd->seal.forced)
+		why = "observing was asked for by --observe or [seal] mode: change it there, and restart ppnd";
+	else if (ppnd->trial.on)
+		why = "a trial is on: `ppn seal --confirm` from a new connection ends it";
+	else if (ppnd_seal_observes(ppnd) && !ppnd->seal.observe)
+		why = "the fleet's roster says to observe";
+	else if (!ppnd->seal.observe)
+		why = "the seal enforces already: there is nothing to try";
+	else if (ppn_datapath_refused(ppnd->dp))
+		why = "a trial ends by a program's clock, and this kernel takes none";
+	if (why)
+		snprintf(ret_why, PPN_WHY_LEN, "%s", why);
+	return why ? -EPERM : 0;
+}
+
+static int find_flow(struct ppnd *ppnd, const struct ppnd_caller *caller,
+		     char ret_why[static PPN_WHY_LEN])
+{
+	const struct ppn_socket *socket;
+	struct ppnd_facts facts;
+	char who[PPND_WHO_LEN];
+	int err = ppnd_facts_read(ppnd, &facts);
+
+	if (err) {
+		snprintf(ret_why, PPN_WHY_LEN, "looking for your connection: %s", strerror(-err));
+		return err;
+	}
+	socket = callers(ppnd, &facts, caller);
+	memset(&ppnd->trial.flow, 0, sizeof(ppnd->trial.flow));
+	if (socket)
+		ppnd->trial.flow = flow_of(socket);
+	else if (!caller->console)
+		err = -ENOENT;
+	remember(ppnd, &facts);
+	if (err)
+		snprintf(ret_why, PPN_WHY_LEN,
+			 "which connection is yours cannot be told: say it in the session itself "
+			 "(not in tmux or screen), or on a console");
+	else if (socket)
+		ppn_log(LOG_NOTICE, "a trial spares %s", ppnd_facts_who(who, socket));
+	ppnd_facts_free(&facts);
+	return err;
+}
+
+int ppnd_trial_begin(struct ppnd *ppnd, const struct ppnd_caller *caller, uint32_t seconds,
+		     uint32_t uid, char ret_why[static PPN_WHY_LEN])
+{
+	struct ppnd_trial *trial = &ppnd->trial;
+	uint32_t hz = 1;
+	uint64_t now;
+	int err = may_begin(ppnd, ret_why);
+
+	if (err)
+		return err;
+	err = find_flow(ppnd, caller, ret_why);
+	if (err)
+		return err;
+	err = ppn_datapath_clock(ppnd->dp, &now, &hz);
+	if (!err)
+		err = record(ppnd, PPN_TRIAL_BEGAN, seconds, uid);
+	if (!err) {
+		trial->end = now + (uint64_t)seconds * hz;
+		trial->on = true;
+		err = ppnd_seal_column(ppnd, ppnd->genesis.state);
+	}
+	if (err) {
+		if (trial->on)
+			revert(ppnd);
+		snprintf(ret_why, PPN_WHY_LEN, "the seal observes as before: %s", strerror(-err));
+		return err;
+	}
+	set_timer(ppnd);
+	ppn_log(LOG_NOTICE, "a trial of %u s: the seal enforces until then", seconds);
+	return 0;
+}
+
+/* ---- confirm ---- */
+
+static int judge_caller(struct ppnd *ppnd, const struct ppnd_caller *caller,
+			char ret_why[static PPN_WHY_LEN])
+{
+	const struct ppn_socket *socket;
+	struct ppn_flow_key flow;
+	struct ppnd_facts facts;
+	int err = ppnd_facts_read(ppnd, &facts);
+
+	if (err) {
+		snprintf(ret_why, PPN_WHY_LEN, "looking for your connection: %s", strerror(-err));
+		return err;
+	}
+	socket = callers(ppnd, &facts, caller);
+	if (socket) {
+		flow = flow_of(socket);
+		if (!memcmp(&flow, &ppnd->trial.flow, sizeof(flow)) ||
+		    is_among(socket->inode, ppnd->trial.before, ppnd->trial.n_before))
+			err = -EPERM;
+	}
+	ppnd_facts_free(&facts);
+	if (err)
+		snprintf(ret_why, PPN_WHY_LEN,
+			 "this connection was there before the trial, and proves nothing: "
+			 "confirm from a new one");
+	return err;
+}
+
+static int enforce(struct ppnd *ppnd, enum ppn_trial outcome, uint32_t uid)
+{
+	int err = record(ppnd, outcome, 0, uid);
+
+	if (!err)
+		err = ppnd_seal_observe(ppnd, false, uid);
+	if (!err)
+		over(ppnd);
+	return err ? err : ppnd_seal_column(ppnd, ppnd->genesis.state);
+}
+
+int ppnd_trial_confirm(struct ppnd *ppnd, const struct ppnd_caller *caller, uint32_t uid,
+		       char ret_why[static PPN_WHY_LEN])
+{
+	int err;
+
+	if (!ppnd_trial_left(ppnd)) {
+		snprintf(ret_why, PPN_WHY_LEN, "no trial is on");
+		return -EPERM;
+	}
+	err = judge_caller(ppnd, caller, ret_why);
+	if (err)
+		return err;
+	err = enforce(ppnd, PPN_TRIAL_CONFIRMED, uid);
+	if (err)
+		snprintf(ret_why, PPN_WHY_LEN, "the trial goes on: %s", strerror(-err));
+	else
+		ppn_log(LOG_NOTICE, "the trial is confirmed by uid %u: the seal enforces", uid);
+	return err;
+}
+
+/* An administrator came in through the seal: it works. */
+void ppnd_trial_claimed(struct ppnd *ppnd)
+{
+	int err;
+
+	if (!ppnd_trial_left(ppnd))
+		return;
+	err = enforce(ppnd, PPN_TRIAL_CLAIMED, UID_PPND);
+	if (err)
+		ppn_log_errno(LOG_ERR, err, "ending the trial after a claim");
+	else
+		ppn_log(LOG_NOTICE, "a claim came in during the trial: the seal enforces");
+}
+
+/* ---- start ---- */
+
+/* A trial outlives ppnd in the kernel's policy, and no reboot. */
+void ppnd_trial_start(struct ppnd *ppnd)
+{
+	struct ppnd_trial *trial = &ppnd->trial;
+	struct ppn_policy_table table;
+	uint64_t word;
+
+	if (!ppn_datapath_policy_now(ppnd->dp, &word, &table) &&
+	    PPN_POLICY_FLAGS(word) & PPN_POLICY_TRIAL) {
+		trial->on = true;
+		trial->end = table.trial_end;
+		trial->flow = table.trial;
+	}
+	if (ppnd_trial_left(ppnd))
+		set_timer(ppnd);
+	else if (trial->on || ppnd->state.fold.trial)
+		revert(ppnd);
+}
+
+void ppnd_trial_stop(struct ppnd *ppnd)
+{
+	if (ppnd->trial.timer)
+		event_free(ppnd->trial.timer);
+	ppnd->trial.timer = NULL;
+}
