@@ -65,6 +65,7 @@ enum ppn_seal_mode {
 	X(SEAL, "seal", 1)     \
 	X(TRIAL, "trial", 1)   \
 	X(CHECK, "check", 0)   \
+	X(WATCH, "watch", 1)   \
 	X(UNSEAL, "unseal", 1) \
 	X(SEAT, "seat", 1)     \
 	X(LEDGER, "ledger", 0) \

@@ -11,6 +11,7 @@ struct cli {
 	const char *run_dir, *state_dir;
 	bool json, yes, observed, confirm;
 	const char *timeout, *for_text, *try_text; /* --timeout, --for, --try, or NULL */
+	const char *pcap; /* --pcap, or NULL */
 	int argc; /* what follows the verb, without options */
 	char **argv;
 };
@@ -18,6 +19,7 @@ struct cli {
 enum ppn_exit cli_status(const struct cli *cli);
 enum ppn_exit cli_wait(const struct cli *cli);
 enum ppn_exit cli_seal(const struct cli *cli);
+enum ppn_exit cli_watch(const struct cli *cli); /* `seal watch` */
 enum ppn_exit cli_unseal(const struct cli *cli);
 enum ppn_exit cli_egress(const struct cli *cli);
 enum ppn_exit cli_peers(const struct cli *cli);
@@ -26,6 +28,10 @@ enum ppn_exit cli_version(const struct cli *cli);
 
 /* Ask ppnd. The answer is the caller's; errors are said, as text or JSON: then NULL. Steals request. */
 json_t *cli_ask(const struct cli *cli, json_t *request, enum ppn_exit *ret_exit);
+/* The same, and each part as it comes (host/ctl.h). */
+json_t *cli_follow(const struct cli *cli, json_t *request,
+		   void (*part)(void *arg, const char *kind, json_t *part), void *arg,
+		   enum ppn_exit *ret_exit);
 /* An error in the form that was asked for. Returns code. */
 enum ppn_exit cli_error(const struct cli *cli, enum ppn_exit code, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));

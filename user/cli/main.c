@@ -27,7 +27,7 @@ static const struct verb {
 	},
 	{ "seal", cli_seal,
 	  "--yes: end observing, from now on it drops; --try TIME, then --confirm from a new connection: the "
-	  "same, and back by itself; check: what that would cut; status: what it holds and counts",
+	  "same, and back by itself; check: what that would cut; status: what it holds and counts; watch [--pcap FILE]: what it drops",
 	  1 },
 	{ "unseal", cli_unseal, "--yes: take seal and mesh off, and end ppnd", 0 },
 	{ "egress", cli_egress,
@@ -56,6 +56,7 @@ static const struct {
 	{ "timeout", required_argument, offsetof(struct cli, timeout) },
 	{ "for", required_argument, offsetof(struct cli, for_text) },
 	{ "try", required_argument, offsetof(struct cli, try_text) },
+	{ "pcap", required_argument, offsetof(struct cli, pcap) },
 	{ "json", no_argument, offsetof(struct cli, json) },
 	{ "yes", no_argument, offsetof(struct cli, yes) },
 	{ "observed", no_argument, offsetof(struct cli, observed) },
@@ -187,13 +188,15 @@ static void join_lists(json_t *answer, json_t *lists)
 	}
 }
 
-json_t *cli_ask(const struct cli *cli, json_t *request, enum ppn_exit *ret_exit)
+json_t *cli_follow(const struct cli *cli, json_t *request,
+		   void (*part)(void *arg, const char *kind, json_t *part), void *arg,
+		   enum ppn_exit *ret_exit)
 {
-	json_t *lists = json_object(), *answer;
+	json_t *answer;
 	char path[256];
 
 	snprintf(path, sizeof(path), "%s/%s", cli->run_dir, PPN_CTL_SOCKET);
-	answer = ppn_ctl_ask(path, request, collect, lists, ret_exit);
+	answer = ppn_ctl_ask(path, request, part, arg, ret_exit);
 	if (!answer && *ret_exit == PPN_EXIT_NO_DAEMON)
 		(void)cli_error(cli, *ret_exit, "ppnd is not running (nobody listens on %s)", path);
 	else if (!answer)
@@ -204,6 +207,14 @@ json_t *cli_ask(const struct cli *cli, json_t *request, enum ppn_exit *ret_exit)
 		json_decref(answer);
 		answer = NULL;
 	}
+	return answer;
+}
+
+json_t *cli_ask(const struct cli *cli, json_t *request, enum ppn_exit *ret_exit)
+{
+	json_t *lists = json_object();
+	json_t *answer = cli_follow(cli, request, collect, lists, ret_exit);
+
 	if (answer)
 		join_lists(answer, lists);
 	json_decref(lists);

@@ -390,9 +390,13 @@ enum ppn_exit cli_seal(const struct cli *cli)
 		return seal_status(cli);
 	if (cli->argc == 1 && strcmp(cli->argv[0], "check") == 0)
 		return seal_check(cli);
+	if (cli->argc == 1 && strcmp(cli->argv[0], "watch") == 0)
+		return cli_watch(cli);
 	if (cli->argc)
-		return cli_error(cli, PPN_EXIT_USAGE,
-				 "ppn seal --yes | --try TIME | --confirm | check | status");
+		return cli_error(
+			cli, PPN_EXIT_USAGE,
+			"ppn seal --yes | --try TIME | --confirm | check [--observed] | status | "
+			"watch [--pcap FILE] [--for TIME]");
 	if (cli->try_text)
 		return seal_try(cli);
 	if (cli->confirm)

@@ -167,6 +167,11 @@ void ppn_ctl_more(struct ppn_ctl_call *call, json_t *more)
 	queue_part(call, "more", more);
 }
 
+size_t ppn_ctl_queued(const struct ppn_ctl_call *call)
+{
+	return call->queued;
+}
+
 static json_t *last_object(enum ppn_exit code, const char *error)
 {
 	return json_pack("{s:i, s:i, s:s*}", "schema", PPN_CTL_SCHEMA, "exit", (int)code, "error",

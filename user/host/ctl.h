@@ -51,6 +51,8 @@ void ppn_ctl_more(struct ppn_ctl_call *call, json_t *more);
 void ppn_ctl_answer(struct ppn_ctl_call *call, enum ppn_exit code, json_t *result);
 void ppn_ctl_error(struct ppn_ctl_call *call, enum ppn_exit code, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+/* Bytes that the client has not fetched. */
+size_t ppn_ctl_queued(const struct ppn_ctl_call *call);
 bool ppn_ctl_gone(const struct ppn_ctl_call *call);
 
 /*

@@ -69,7 +69,6 @@ struct ppn_backstop_rules {
 	X(DARK_IN, "dark_in")                  \
 	X(DARK_OUT, "dark_out")                \
 	X(HELD_IN, "held_in") /* XDP let by */ \
-	X(HELD_OUT, "held_out")                \
 	X(OUTSIDE, "mesh_outside")             \
 	X(MESH, "mesh_shut")
 

@@ -366,33 +366,36 @@ static void open_sets(const struct text *t, uint8_t number)
 				(void)fprintf(t->f, "%s%u", n++ ? ", " : "", port->port);
 		}
 		(void)fprintf(t->f, " } %s comment \"open ports\"\n",
-			      !pass ? "accept" :
-			      t->in ? "jump ports_in" :
-				      "jump ports_out");
+			      pass ? "jump ports_in" : "accept");
 	}
 }
 
+/* Answers to the egress list, by port and without state. */
 static void egress_rows(const struct text *t)
 {
 	char prefix[80];
 
 	for (size_t i = 0; t->r->column == PPN_COLUMN_BOUND && i < t->r->n_ports; i++) {
 		const struct ppn_open_port *port = &t->r->ports[i];
-		bool opens = t->in && port->proto == IPPROTO_TCP;
+		const char *answers =
+			port->proto == IPPROTO_TCP ? "tcp flags & (syn | ack) != syn " : "";
 
 		if (!port->egress)
 			continue;
 		(void)from(t, port, prefix);
 		if (port->port)
 			row(t, "%s%s %s %u %saccept comment \"egress\"", prefix, proto(port->proto),
-			    their_port(t), port->port,
-			    opens ? "tcp flags & (syn | ack) != syn " : "");
+			    their_port(t), port->port, answers);
 		else
 			row(t, "%smeta l4proto %s %saccept comment \"egress\"", prefix,
-			    proto(port->proto), opens ? "tcp flags & (syn | ack) != syn " : "");
+			    proto(port->proto), answers);
 	}
 }
 
+/*
+ * In only: what leaves comes by here before the egress program, which is to judge it, count it, and show it to
+ * whoever watches.
+ */
 static void held_rows(const struct text *t)
 {
 	const unsigned int port = claim_port(t);
@@ -404,14 +407,14 @@ static void held_rows(const struct text *t)
 	open_sets(t, IPPROTO_TCP);
 	open_sets(t, IPPROTO_UDP);
 	row(t, "icmpv6 type { 130, 131, 132, 135, 136, 143 } accept comment \"the link\"");
-	if (!blind(t) && t->in) {
+	if (!blind(t)) {
 		row(t, "icmp type { 3, 11, 12 } accept comment \"errors\"");
 		row(t, "icmpv6 type { 1, 2, 3, 4 } accept comment \"errors\"");
 	}
 	discovery_rows(t);
 	underlay_rows(t);
 	egress_rows(t);
-	drop(t, t->in ? PPN_BACKSTOP_COUNT_HELD_IN : PPN_BACKSTOP_COUNT_HELD_OUT);
+	drop(t, PPN_BACKSTOP_COUNT_HELD_IN);
 }
 
 static void port_rows(const struct text *t)
@@ -483,7 +486,7 @@ static void base_chain(const struct text *t, const char *name, const char *hook,
 static void way_map(const struct text *t, bool in)
 {
 	static const char *const to[2][_PPN_BACKSTOP_WAY_MAX] = {
-		{ NULL, "goto held_out", "accept", "goto mesh_out", "goto shut" },
+		{ NULL, "accept", "accept", "goto mesh_out", "goto shut" },
 		{ NULL, "goto held_in", "accept", "goto mesh_in", "goto shut" },
 	};
 	size_t n = 0;
@@ -538,9 +541,7 @@ static void inet_table(struct text *t)
 	chain(t, "dark_in", true, dark_rows);
 	chain(t, "dark_out", false, dark_rows);
 	chain(t, "held_in", true, held_rows);
-	chain(t, "held_out", false, held_rows);
 	chain(t, "ports_in", true, port_rows);
-	chain(t, "ports_out", false, port_rows);
 }
 
 /* Ports of a bridge: what BPF holds it has judged, guests' frames among them, and what IP gets comes by inet. */

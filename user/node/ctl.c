@@ -317,6 +317,21 @@ static void verb_check(struct ppnd *ppnd, struct ppn_ctl_call *call, json_t *req
 		ppn_ctl_answer(call, err ? PPN_EXIT_REFUSED : PPN_EXIT_OK, answer);
 }
 
+static void verb_watch(struct ppnd *ppnd, struct ppn_ctl_call *call, json_t *request, uid_t uid)
+{
+	const json_int_t for_s = json_integer_value(json_object_get(request, "for_s"));
+	int err = for_s < 0 || for_s > UINT32_MAX ? -EINVAL :
+						    ppnd_watch_add(ppnd, call, (uint32_t)for_s);
+
+	(void)uid;
+	if (err == -EINVAL)
+		ppn_ctl_error(call, PPN_EXIT_USAGE, "watch wants for_s, a day at most");
+	else if (err == -EBUSY)
+		ppn_ctl_error(call, PPN_EXIT_FAILURE, "enough are watching: try again");
+	else if (err == -ENOMEM)
+		ppn_ctl_error(call, PPN_EXIT_FAILURE, "no memory");
+}
+
 static void verb_unseal(struct ppnd *ppnd, struct ppn_ctl_call *call, json_t *request, uid_t uid)
 {
 	const struct timeval after = { .tv_usec = GOODBYE_MS * 1000 };
@@ -406,6 +421,7 @@ static const struct verb {
 #define RUN_SEAL verb_seal
 #define RUN_TRIAL verb_trial
 #define RUN_CHECK verb_check
+#define RUN_WATCH verb_watch
 #define RUN_UNSEAL verb_unseal
 #define RUN_SEAT verb_seat
 #define RUN_LEDGER verb_ledger

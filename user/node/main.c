@@ -169,6 +169,11 @@ static void on_frame(void *arg, const struct ppn_frame_event *event)
 	ppnd_command_frame(arg, event);
 }
 
+static void on_sample(void *arg, const struct ppn_sample *sample)
+{
+	ppnd_watch_sample(arg, sample);
+}
+
 /* A link came, went or changed, or somebody took the fleet's routes: both look at everything again. */
 static void on_link(void *arg, uint32_t ifindex, bool gone)
 {
@@ -216,6 +221,7 @@ static int listen_all(struct ppnd *ppnd)
 	const struct ppn_datapath_events events = {
 		.packet = on_packet,
 		.frame = on_frame,
+		.sample = on_sample,
 		.arg = ppnd,
 	};
 	int err = ppn_datapath_listen(ppnd->dp, &events);
@@ -324,6 +330,7 @@ static int start(struct ppnd *ppnd, const struct options *options)
 
 static void stop(struct ppnd *ppnd)
 {
+	ppnd_watch_stop(ppnd);
 	ppnd_ctl_stop(ppnd);
 	ppnd_monitor_stop(ppnd);
 	ppnd_discovery_stop(ppnd);

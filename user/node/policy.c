@@ -207,6 +207,8 @@ static uint32_t flags(const struct ppnd *ppnd, enum ppn_state state)
 		bits |= PPN_POLICY_TRIAL;
 	else if (ppnd_seal_observes(ppnd))
 		bits |= PPN_POLICY_OBSERVE;
+	if (ppnd_watch_on(ppnd))
+		bits |= PPN_POLICY_WATCH;
 	if (ppnd->seal.seat)
 		bits |= PPN_POLICY_SEAT;
 	if (waits && ppnd_state_claimable(&ppnd->state))

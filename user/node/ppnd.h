@@ -136,6 +136,7 @@ struct ppnd_discovery; /* discovery.c */
 struct ppnd_telemetry; /* telemetry.c */
 struct ppnd_ctl; /* ctl.c */
 struct ppnd_backstop; /* backstop.c */
+struct ppnd_watch; /* watch.c */
 
 struct ppnd {
 	struct ppnd_config config;
@@ -158,6 +159,7 @@ struct ppnd {
 	struct ppnd_seal seal;
 	struct ppnd_egress egress;
 	struct ppnd_trial trial;
+	struct ppnd_watch *samples;
 	struct ppnd_backstop *backstop;
 	struct ppnd_mesh mesh;
 	struct ppnd_slot slot[PPN_SEATS_MAX];
@@ -249,6 +251,15 @@ int ppnd_trial_confirm(struct ppnd *ppnd, const struct ppnd_caller *caller, uint
 		       char ret_why[static PPN_WHY_LEN]);
 void ppnd_trial_claimed(struct ppnd *ppnd);
 uint64_t ppnd_trial_left(const struct ppnd *ppnd); /* seconds; 0: none is on */
+
+/*
+ * watch.c. The call gets samples as progress until for_s have passed (0: a day) or it hangs up, then {seen, lost}.
+ * -EBUSY, -EINVAL, -ENOMEM: nobody watches by this call, which is still to be answered.
+ */
+int ppnd_watch_add(struct ppnd *ppnd, struct ppn_ctl_call *call, uint32_t for_s);
+bool ppnd_watch_on(const struct ppnd *ppnd);
+void ppnd_watch_sample(struct ppnd *ppnd, const struct ppn_sample *sample);
+void ppnd_watch_stop(struct ppnd *ppnd);
 
 /*
  * egress.c. An opening is {proto, port, prefix or any}; opening it again sets its end anew. Ledger entry, then

@@ -1,0 +1,112 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#
+# `ppn seal watch`: what drops is seen as it drops, by people, by programs, by wireshark; a flood gives a few
+# samples, and nobody watching gives none.
+set -euo pipefail
+# shellcheck source=selftests/net/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+world "$@"
+
+node_add box
+node_add desk
+net_link box:eth0 desk:eth0
+node_exec desk ip addr add 192.0.2.1/24 dev eth0
+node_exec desk ip -6 addr add 2001:db8::1/64 dev eth0 nodad
+node_exec box ip addr add 192.0.2.2/24 dev eth0
+node_exec box ip -6 addr add 2001:db8::2/64 dev eth0 nodad
+DIR=$(node_dir box)
+mkdir -p "$DIR/etc"
+printf '[node]\nexternal = eth0\nbeacon_window = 0\n[seal]\nmode = enforce\n[underlay]\neth0 = static\n' >"$DIR/etc/ppnd.conf"
+node_start box ppnd ppnd --config "$DIR/etc/ppnd.conf" --state-dir "$DIR/state"
+node_exec box ppn wait holding --timeout 15
+
+# PPN_POLICY_WATCH in the word that the programs read
+watched() { [ "$(node_exec box bpftool -j map dump pinned /sys/fs/bpf/ppn/2/policy | jq '.[0].formatted.value.word / 8192 % 2 | floor')" = 1 ]; }
+unwatched() { ! watched; }
+probe() {
+	node_exec desk bash -c 'echo x >/dev/udp/192.0.2.2/161' || :
+	node_exec desk nc -z -w 1 192.0.2.2 23 || :
+	node_exec desk nc -z -w 1 2001:db8::2 23 || :
+	node_exec desk ping -c 1 -W 1 192.0.2.2 >/dev/null || :
+	node_exec box ping -c 1 -W 1 192.0.2.1 >/dev/null || :
+	node_exec desk /usr/bin/python3 -c '
+from scapy.all import *
+sendp(Ether(dst="ff:ff:ff:ff:ff:ff") / Dot1Q(vlan=7) / IP(src="192.0.2.9", dst="192.0.2.2") / UDP(sport=9, dport=161), iface="eth0", verbose=0)
+sendp(Ether(dst="ff:ff:ff:ff:ff:ff", type=0x88cc) / Raw(b"x" * 46), iface="eth0", verbose=0)
+sendp(Ether(dst="ff:ff:ff:ff:ff:ff") / IP(src="192.0.2.9", dst="192.0.2.2", frag=3, proto=17) / Raw(b"x" * 8), iface="eth0", verbose=0)'
+}
+# watch OPTIONS: while probe runs; its words in $WORLD/said
+watch() {
+	node_start box watch ppn seal watch --for 8s "$@"
+	wait_for 5 watched
+	probe
+	wait_for 10 eval '! node_alive box watch'
+	cp "$(node_log box watch)" "$WORLD/said"
+	rm "$(node_log box watch)"
+}
+says() { grep -qE -- "$1" "$WORLD/said"; }
+
+check "nobody watches" unwatched
+watch
+check "UDP" says '^[0-9:.]* in  eth0 +port_shut +udp 192.0.2.1:[0-9]+ > 192.0.2.2:161, [0-9]+ bytes$'
+check "TCP" says ' in  eth0 +port_shut +tcp 192.0.2.1:[0-9]+ > 192.0.2.2:23 \[S\], '
+check "TCP over IPv6" says ' in  eth0 +port_shut +tcp \[2001:db8::1\]:[0-9]+ > \[2001:db8::2\]:23 \[S\], '
+check "a ping" says ' in  eth0 +icmp +icmp 192.0.2.1 > 192.0.2.2 type 8 code 0, '
+check "outwards" says ' out eth0 +icmp +icmp 192.0.2.2 > 192.0.2.1 type 8 code 0, '
+check "in a VLAN" says ' in  eth0 +port_shut +vlan 7 udp 192.0.2.9:9 > 192.0.2.2:161, '
+check "no IP" says ' in  eth0 +ethertype +ethertype 0x88cc, 60 bytes$'
+check "a fragment" says ' in  eth0 +fragment +ip protocol 17 192.0.2.9 > 192.0.2.2 \(fragment\), '
+check "how many" says '^[0-9]+ samples$'
+check "it is over, nobody watches" wait_for 5 unwatched
+
+watch --json
+check "as JSON, an object a line" eval 'jq -es "all(.schema == 1)" "$WORLD/said" >/dev/null'
+check "with what a program needs" eval "jq -es 'any(.reason == \"port_shut\" and .interface == \"eth0\" and .direction == \"in\" and .dropped and (.data | length) > 40 and .at_ns > 1700000000000000000)' $WORLD/said >/dev/null"
+
+watch --pcap "$WORLD/drops"
+check "a capture that tcpdump reads" eval 'tcpdump -nn -r "$WORLD/drops" 2>/dev/null | grep -q "192.0.2.2.161"'
+check "VLAN and all" eval 'tcpdump -enn -r "$WORLD/drops" 2>/dev/null | grep -q "vlan 7"'
+check "times are of today" eval 'tcpdump -tttt -nn -r "$WORLD/drops" 2>/dev/null | grep -q "^$(date +%Y-%m-)"'
+check "with the reason of each" eval 'grep -aq "ppn: port_shut" "$WORLD/drops"'
+check "a file that cannot be" eval '! node_exec box ppn seal watch --pcap /nowhere/drops --for 1s 2>/dev/null'
+
+# ---- a flood --------------------------------------------------------------------------------------
+
+node_start box watch ppn seal watch --for 4s --json
+wait_for 5 watched
+node_start desk flood /usr/bin/python3 -c '
+from scapy.all import *
+s = conf.L2socket(iface="eth0")
+p = bytes(Ether(dst="ff:ff:ff:ff:ff:ff") / IP(src="192.0.2.9", dst="192.0.2.2") / UDP(sport=9, dport=161))
+import time
+end = time.time() + 3
+while time.time() < end:
+    s.send(p)'
+wait_for 10 eval '! node_alive box watch'
+seen=$(jq -s length "$(node_log box watch)")
+cpus=$(nproc)
+check "a flood gives some samples ($seen)" test "$seen" -ge 100
+check "and no more than its limit" test "$seen" -le $((cpus * 100 * 6))
+rm "$(node_log box watch)"
+
+# ---- whoever goes away ----------------------------------------------------------------------------
+
+node_start box watch ppn seal watch
+wait_for 5 watched
+node_stop box watch KILL
+check "killed: nobody watches" wait_for 5 unwatched
+node_start box watch ppn seal watch
+wait_for 5 watched
+kill -STOP "$(node_pid box watch)"
+node_start desk flood /usr/bin/python3 -c '
+from scapy.all import *
+s = conf.L2socket(iface="eth0")
+p = bytes(Ether(dst="ff:ff:ff:ff:ff:ff") / IP(src="192.0.2.9", dst="192.0.2.2") / UDP(sport=9, dport=161))
+while True:
+    s.send(p)'
+check "asleep: it is given up, and nobody watches" wait_for 40 unwatched
+node_stop desk flood
+node_stop box watch KILL
+check "ppnd has kept its size" test "$(awk '/^VmRSS/ { print $2 }' "/proc/$(node_pid box ppnd)/status")" -lt 40000
+check "root alone watches" eval '! node_exec box setpriv --reuid 65534 --regid 65534 --clear-groups ppn seal watch --for 1s 2>/dev/null'
