@@ -373,8 +373,7 @@ static int clear_stale(const struct sockaddr_un *addr)
 	return unlink(addr->sun_path) < 0 && errno != ENOENT ? -errno : 0;
 }
 
-/* Closed to all but us until group and mode are set. */
-static int bind_closed(int fd, const struct sockaddr_un *addr, const char *group)
+int ppn_ctl_bind(int fd, const struct sockaddr_un *addr, const char *group)
 {
 	mode_t saved = umask(0177);
 	int err = bind(fd, (const struct sockaddr *)addr, sizeof(*addr)) < 0 ? -errno : 0;
@@ -408,7 +407,7 @@ int ppn_ctl_listen(struct ppn_ctl_server **ret_server, struct event_base *base, 
 	if (!err)
 		err = clear_stale(&server->addr);
 	if (!err)
-		err = bind_closed(fd, &server->addr, group);
+		err = ppn_ctl_bind(fd, &server->addr, group);
 	if (err)
 		return err;
 	server->acceptable = event_new(base, fd, EV_READ | EV_PERSIST, on_acceptable, server);

@@ -31,6 +31,12 @@ typedef void ppn_ctl_handler(void *arg, struct ppn_ctl_call *call, const char *v
 int ppn_ctl_listen(struct ppn_ctl_server **ret_server, struct event_base *base, const char *path,
 		   const char *group, ppn_ctl_handler *handler, void *arg);
 /*
+ * A unix socket of any kind: bound and listening, closed to all but us until it is 0660 and `group`'s. The path
+ * must be free. 0 or -errno.
+ */
+struct sockaddr_un;
+int ppn_ctl_bind(int fd, const struct sockaddr_un *addr, const char *group);
+/*
  * Unlinks the path. Calls that were not answered end with it: their pointers are dead. NULL is
  * fine.
  */

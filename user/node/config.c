@@ -276,6 +276,48 @@ static int set_device(void *arg, const char *key, const char *value, char ret_wh
 	return 0;
 }
 
+static int take_metrics(struct ppnd_metrics_at *ret_at, const char *text, char ret_why[static 160])
+{
+	static const struct {
+		const char *before;
+		enum ppnd_metrics_kind kind;
+	} rows[] = { { "127.0.0.1:", PPND_METRICS_V4 },
+		     { "[::1]:", PPND_METRICS_V6 },
+		     { "mesh:", PPND_METRICS_MESH } };
+
+	*ret_at = (struct ppnd_metrics_at){ .kind = PPND_METRICS_UNIX };
+	if (strcmp(text, "unix") == 0)
+		return 0;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		const size_t len = strlen(rows[i].before);
+
+		ret_at->kind = rows[i].kind;
+		if (strncmp(text, rows[i].before, len) == 0)
+			return take_port(&ret_at->port, text + len, ret_why);
+	}
+	snprintf(ret_why, 160,
+		 "unix, 127.0.0.1:PORT, [::1]:PORT or mesh:PORT: nobody outside reads metrics");
+	return -EINVAL;
+}
+
+static int set_metrics(void *arg, const char *key, const char *value, char ret_why[static 160])
+{
+	struct ppnd_config *config = arg;
+	char copy[256], *at = copy, *item;
+	int err = 0;
+
+	(void)key;
+	snprintf(copy, sizeof(copy), "%s", value);
+	while (!err && (item = next_item(&at))) {
+		if (config->n_metrics == PPND_METRICS_MAX) {
+			snprintf(ret_why, 160, "at most %d places", PPND_METRICS_MAX);
+			return -EINVAL;
+		}
+		err = take_metrics(&config->metrics[config->n_metrics++], item, ret_why);
+	}
+	return err;
+}
+
 /* KEY is proto/port. */
 int ppnd_config_service(struct ppn_open_port *ret_row, const char *key, char ret_why[static 160])
 {
@@ -369,6 +411,7 @@ static const struct ppn_ini_key keys[] = {
 	{ "seal", "dot1x", set_dot1x },
 	{ "seal", "metadata", set_metadata },
 	{ "mesh", "device", set_device },
+	{ "metrics", "listen", set_metrics },
 	{ "rescue", "*", set_rescue },
 	{ "underlay", "*", set_underlay },
 };

@@ -20,6 +20,7 @@ enum ppnd_config_limit {
 	PPND_PATTERN_LEN = 64,
 	PPND_RESCUE_MAX = 32, /* prefixes over all [rescue] lines */
 	PPND_UNDERLAY_MAX = 32, /* lines of [underlay] */
+	PPND_METRICS_MAX = 4,
 	PPND_WINDOW_MAX_S = 3600,
 };
 
@@ -32,6 +33,20 @@ enum ppnd_seal_choice {
 struct ppnd_underlay {
 	char ifname[IFNAMSIZ];
 	enum ppn_underlay underlay;
+};
+
+/* Where the counters can be read (metrics.c). */
+enum ppnd_metrics_kind {
+	PPND_METRICS_NONE = 0,
+	PPND_METRICS_UNIX,
+	PPND_METRICS_V4, /* 127.0.0.1 */
+	PPND_METRICS_V6, /* ::1 */
+	PPND_METRICS_MESH, /* this node's mesh address */
+};
+
+struct ppnd_metrics_at {
+	enum ppnd_metrics_kind kind;
+	uint16_t port; /* host order; of unix 0 */
 };
 
 struct ppnd_config {
@@ -50,6 +65,8 @@ struct ppnd_config {
 	char external[PPND_EXTERNAL_MAX][PPND_PATTERN_LEN];
 	struct ppn_open_port rescue[PPND_RESCUE_MAX];
 	struct ppnd_underlay underlay[PPND_UNDERLAY_MAX];
+	size_t n_metrics;
+	struct ppnd_metrics_at metrics[PPND_METRICS_MAX];
 };
 
 void ppnd_config_default(struct ppnd_config *ret_config);

@@ -324,12 +324,15 @@ static int start(struct ppnd *ppnd, const struct options *options)
 	if (!err)
 		err = ppnd_ctl_start(ppnd);
 	if (!err)
+		ppnd_metrics_start(ppnd);
+	if (!err)
 		err = ppnd_genesis_start(ppnd);
 	return err ? err : one;
 }
 
 static void stop(struct ppnd *ppnd)
 {
+	ppnd_metrics_stop(ppnd);
 	ppnd_watch_stop(ppnd);
 	ppnd_ctl_stop(ppnd);
 	ppnd_monitor_stop(ppnd);

@@ -244,6 +244,7 @@ static void apply(struct ppnd *ppnd)
 
 	ppn_fleet_prefix(mesh->prefix, fleet);
 	ppn_mesh_address(mesh->address, fleet, ppnd->state.identity.key, 1);
+	ppnd_metrics_address(ppnd);
 	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
 		int err;
 

@@ -137,6 +137,7 @@ struct ppnd_telemetry; /* telemetry.c */
 struct ppnd_ctl; /* ctl.c */
 struct ppnd_backstop; /* backstop.c */
 struct ppnd_watch; /* watch.c */
+struct ppnd_metrics; /* metrics.c */
 
 struct ppnd {
 	struct ppnd_config config;
@@ -160,6 +161,7 @@ struct ppnd {
 	struct ppnd_egress egress;
 	struct ppnd_trial trial;
 	struct ppnd_watch *samples;
+	struct ppnd_metrics *metrics;
 	struct ppnd_backstop *backstop;
 	struct ppnd_mesh mesh;
 	struct ppnd_slot slot[PPN_SEATS_MAX];
@@ -251,6 +253,11 @@ int ppnd_trial_confirm(struct ppnd *ppnd, const struct ppnd_caller *caller, uint
 		       char ret_why[static PPN_WHY_LEN]);
 void ppnd_trial_claimed(struct ppnd *ppnd);
 uint64_t ppnd_trial_left(const struct ppnd *ppnd); /* seconds; 0: none is on */
+
+/* metrics.c: what fails is logged, and the node runs without. */
+void ppnd_metrics_start(struct ppnd *ppnd);
+void ppnd_metrics_address(struct ppnd *ppnd); /* the mesh address may be another one */
+void ppnd_metrics_stop(struct ppnd *ppnd);
 
 /*
  * watch.c. The call gets samples as progress until for_s have passed (0: a day) or it hangs up, then {seen, lost}.
