@@ -67,7 +67,7 @@ BUILD_TIME := $(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct 2>/dev/n
 
 # Lazy and cached: a bare machine, which has no pkg-config yet, can still `make demo`.
 pkgs_lib    := libsodium
-pkgs_host   := libevent_core jansson inih libmd libseccomp libcap-ng
+pkgs_host   := libevent_core jansson inih libmd libseccomp libcap-ng zlib
 pkgs_kernel := libbpf libxdp libelf libnl-3.0 libnl-genl-3.0 libnl-route-3.0 libnftables
 pkg  = $(or $(shell $(PKG_CONFIG) $(1)),$(error development packages are missing: run scripts/setup.sh build))
 once = $(eval $(1) := $(2))$($(1))

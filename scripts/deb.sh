@@ -55,6 +55,7 @@ split() {
 		install -D -m 644 "$files/$package.preset" \
 			"$stage/$package/usr/lib/systemd/system-preset/80-$package.preset"
 	done
+	install -D -m 755 "$files/kernel-postinst" "$stage/ppnd/etc/kernel/postinst.d/zz-ppn"
 	install -D -m 644 "$files/sysusers" "$stage/ppnd/usr/lib/sysusers.d/ppnd.conf"
 	install -d -m 755 "$stage/ppnd/etc/ppn" "$stage/ppn-admin/etc/ppn"
 }
@@ -97,6 +98,8 @@ control() {
 		[ ! -e "$files/$package.$script" ] ||
 			install -m 755 "$files/$package.$script" "$to/$script"
 	done
+	(cd "$stage/$package" && find etc -type f -printf '/%p\n' | sort >"$to/conffiles")
+	[ -s "$to/conffiles" ] || rm "$to/conffiles"
 	(cd "$stage/$package" && find . -type f -not -path './DEBIAN/*' -printf '%P\0' | sort -z |
 		xargs -0 md5sum) >"$to/md5sums"
 	chmod 644 "$to/md5sums" "$to/control"

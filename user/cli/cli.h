@@ -11,7 +11,7 @@ struct cli {
 	const char *run_dir, *state_dir;
 	bool json, yes, observed, confirm;
 	const char *timeout, *for_text, *try_text; /* --timeout, --for, --try, or NULL */
-	const char *pcap; /* --pcap, or NULL */
+	const char *pcap, *kernel; /* --pcap, --kernel, or NULL */
 	int argc; /* what follows the verb, without options */
 	char **argv;
 };
@@ -24,6 +24,7 @@ enum ppn_exit cli_unseal(const struct cli *cli);
 enum ppn_exit cli_egress(const struct cli *cli);
 enum ppn_exit cli_peers(const struct cli *cli);
 enum ppn_exit cli_ledger(const struct cli *cli);
+enum ppn_exit cli_doctor(const struct cli *cli);
 enum ppn_exit cli_version(const struct cli *cli);
 
 /* Ask ppnd. The answer is the caller's; errors are said, as text or JSON: then NULL. Steals request. */

@@ -35,6 +35,7 @@ static const struct verb {
 	  3 },
 	{ "peers", cli_peers, "members of the fleet, as WireGuard sees them", 0 },
 	{ "ledger", cli_ledger, "show | verify: what this node has decided", 1 },
+	{ "doctor", cli_doctor, "[--kernel VERSION]: can this machine be sealed, and is it", 0 },
 	{ "version", cli_version, "of ppn and of the ppnd that runs", 0 },
 };
 
@@ -57,6 +58,7 @@ static const struct {
 	{ "for", required_argument, offsetof(struct cli, for_text) },
 	{ "try", required_argument, offsetof(struct cli, try_text) },
 	{ "pcap", required_argument, offsetof(struct cli, pcap) },
+	{ "kernel", required_argument, offsetof(struct cli, kernel) },
 	{ "json", no_argument, offsetof(struct cli, json) },
 	{ "yes", no_argument, offsetof(struct cli, yes) },
 	{ "observed", no_argument, offsetof(struct cli, observed) },

@@ -94,10 +94,15 @@ static void print_reasons(const char *direction, const json_t *reasons)
 static void print_backstop(const json_t *seal)
 {
 	const json_t *backstop = json_object_get(seal, "backstop");
-	const char *why = cli_text(backstop, "why");
+	const char *why = cli_text(backstop, "why"), *counter;
+	json_t *count;
 
 	printf("backstop        %s%s%s\n",
 	       json_is_true(json_object_get(backstop, "on")) ? "on" : "OFF", *why ? ": " : "", why);
+	json_object_foreach(json_object_get(backstop, "dropped"), counter, count)
+		if (json_integer_value(count))
+			printf("%-15s %lld dropped by %s\n", "",
+			       (long long)json_integer_value(count), counter);
 	if (*cli_text(seal, "degraded"))
 		printf("degraded (nft)  %s\n", cli_text(seal, "degraded"));
 	if (*cli_text(seal, "not_in_force"))

@@ -54,7 +54,7 @@ struct ppn_backstop_device {
 struct ppn_backstop_rules {
 	bool observe; /* drops nothing but what comes from a shut ppn0 */
 	uint8_t column; /* enum ppn_column */
-	uint32_t flags; /* enum ppn_policy_flag: SEAT, CLAIM */
+	uint32_t flags; /* enum ppn_policy_flag: SEAT, CLAIM, WATCH */
 	const struct ppn_policy_table *table; /* fleet, own address, ports */
 	const struct ppn_open_port *ports; /* as ppn_datapath_policy() takes them */
 	size_t n_ports;
@@ -69,6 +69,7 @@ struct ppn_backstop_rules {
 	X(DARK_IN, "dark_in")                  \
 	X(DARK_OUT, "dark_out")                \
 	X(HELD_IN, "held_in") /* XDP let by */ \
+	X(HELD_OUT, "held_out")                \
 	X(OUTSIDE, "mesh_outside")             \
 	X(MESH, "mesh_shut")
 

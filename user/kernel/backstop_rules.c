@@ -366,36 +366,33 @@ static void open_sets(const struct text *t, uint8_t number)
 				(void)fprintf(t->f, "%s%u", n++ ? ", " : "", port->port);
 		}
 		(void)fprintf(t->f, " } %s comment \"open ports\"\n",
-			      pass ? "jump ports_in" : "accept");
+			      !pass ? "accept" :
+			      t->in ? "jump ports_in" :
+				      "jump ports_out");
 	}
 }
 
-/* Answers to the egress list, by port and without state. */
 static void egress_rows(const struct text *t)
 {
 	char prefix[80];
 
 	for (size_t i = 0; t->r->column == PPN_COLUMN_BOUND && i < t->r->n_ports; i++) {
 		const struct ppn_open_port *port = &t->r->ports[i];
-		const char *answers =
-			port->proto == IPPROTO_TCP ? "tcp flags & (syn | ack) != syn " : "";
+		bool opens = t->in && port->proto == IPPROTO_TCP;
 
 		if (!port->egress)
 			continue;
 		(void)from(t, port, prefix);
 		if (port->port)
 			row(t, "%s%s %s %u %saccept comment \"egress\"", prefix, proto(port->proto),
-			    their_port(t), port->port, answers);
+			    their_port(t), port->port,
+			    opens ? "tcp flags & (syn | ack) != syn " : "");
 		else
 			row(t, "%smeta l4proto %s %saccept comment \"egress\"", prefix,
-			    proto(port->proto), answers);
+			    proto(port->proto), opens ? "tcp flags & (syn | ack) != syn " : "");
 	}
 }
 
-/*
- * In only: what leaves comes by here before the egress program, which is to judge it, count it, and show it to
- * whoever watches.
- */
 static void held_rows(const struct text *t)
 {
 	const unsigned int port = claim_port(t);
@@ -407,14 +404,14 @@ static void held_rows(const struct text *t)
 	open_sets(t, IPPROTO_TCP);
 	open_sets(t, IPPROTO_UDP);
 	row(t, "icmpv6 type { 130, 131, 132, 135, 136, 143 } accept comment \"the link\"");
-	if (!blind(t)) {
+	if (!blind(t) && t->in) {
 		row(t, "icmp type { 3, 11, 12 } accept comment \"errors\"");
 		row(t, "icmpv6 type { 1, 2, 3, 4 } accept comment \"errors\"");
 	}
 	discovery_rows(t);
 	underlay_rows(t);
 	egress_rows(t);
-	drop(t, PPN_BACKSTOP_COUNT_HELD_IN);
+	drop(t, t->in ? PPN_BACKSTOP_COUNT_HELD_IN : PPN_BACKSTOP_COUNT_HELD_OUT);
 }
 
 static void port_rows(const struct text *t)
@@ -482,11 +479,15 @@ static void base_chain(const struct text *t, const char *name, const char *hook,
 		      name, hook, priority);
 }
 
-/* name: elements of this direction, but those that are dark. */
+/*
+ * Elements of this direction, but those that are dark. What leaves comes by here before the egress program:
+ * while somebody watches, that one is to judge it, and to show what it drops.
+ */
 static void way_map(const struct text *t, bool in)
 {
-	static const char *const to[2][_PPN_BACKSTOP_WAY_MAX] = {
-		{ NULL, "accept", "accept", "goto mesh_out", "goto shut" },
+	const char *const to[2][_PPN_BACKSTOP_WAY_MAX] = {
+		{ NULL, t->r->flags & PPN_POLICY_WATCH ? "accept" : "goto held_out", "accept",
+		  "goto mesh_out", "goto shut" },
 		{ NULL, "goto held_in", "accept", "goto mesh_in", "goto shut" },
 	};
 	size_t n = 0;
@@ -541,7 +542,9 @@ static void inet_table(struct text *t)
 	chain(t, "dark_in", true, dark_rows);
 	chain(t, "dark_out", false, dark_rows);
 	chain(t, "held_in", true, held_rows);
+	chain(t, "held_out", false, held_rows);
 	chain(t, "ports_in", true, port_rows);
+	chain(t, "ports_out", false, port_rows);
 }
 
 /* Ports of a bridge: what BPF holds it has judged, guests' frames among them, and what IP gets comes by inet. */

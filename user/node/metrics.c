@@ -139,9 +139,8 @@ static void put_backstop(struct evbuffer *out, struct ppnd *ppnd)
 
 	put_head(out, "ppn_backstop_packets_total", "counter", "what nftables dropped");
 	json_object_foreach(json_object_get(backstop, "dropped"), counter, value)
-		(void)evbuffer_add_printf(
-			out, "ppn_backstop_packets_total{counter=\"%s\"} %lld\n", counter,
-			(long long)json_integer_value(value));
+		(void)evbuffer_add_printf(out, "ppn_backstop_packets_total{counter=\"%s\"} %lld\n",
+					  counter, (long long)json_integer_value(value));
 	json_decref(backstop);
 }
 
@@ -317,10 +316,9 @@ static void listen_at(struct ppnd *ppnd, size_t i)
 	int fd = open_socket(ppnd, at);
 
 	if (fd >= 0)
-		metrics->listener[i] =
-			evconnlistener_new(ppnd->base, on_accept, ppnd,
-					   LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, BACKLOG,
-					   fd);
+		metrics->listener[i] = evconnlistener_new(
+			ppnd->base, on_accept, ppnd, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC,
+			BACKLOG, fd);
 	if (fd >= 0 && !metrics->listener[i]) {
 		close(fd);
 		fd = -ENOMEM;

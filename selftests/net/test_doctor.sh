@@ -1,0 +1,86 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#
+# `ppn doctor`: each line ok, warn or fail with what to do; of this kernel, and of one that is only installed.
+set -euo pipefail
+# shellcheck source=selftests/net/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+world "$@"
+
+node_add box
+node_add desk
+net_link box:eth0 desk:eth0
+node_exec desk ip addr add 192.0.2.1/24 dev eth0
+node_exec box ip addr add 192.0.2.2/24 dev eth0
+DIR=$(node_dir box)
+mkdir -p "$DIR/etc"
+printf '[node]\nexternal = eth0\nbeacon_window = 0\n[seal]\nmode = enforce\n' >"$DIR/etc/ppnd.conf"
+
+doctor() { node_exec box ppn doctor "$@"; }
+level() { doctor --json "${@:2}" 2>/dev/null | jq -r ".findings[] | select(.what == \"$1\") | .level"; }
+exits() { # WANTED COMMAND...
+	local wanted=$1 rc=0
+	shift
+	"$@" >"$WORLD/said" 2>&1 || rc=$?
+	[ "$rc" = "$wanted" ] || { echo "exit $rc, not $wanted: $(cat "$WORLD/said")" >&2 && return 1; }
+}
+says() { grep -qE -- "$1" "$WORLD/said" || { echo "no '$1' in: $(cat "$WORLD/said")" >&2 && return 1; }; }
+
+# ---- this machine -------------------------------------------------------------------------------
+
+check "without ppnd: no failure" exits 0 doctor
+check "it says that ppnd is missing" says '^warn +ppnd +does not answer'
+check "and what to do" says '-> systemctl start ppnd'
+is "bpffs" "$(level bpffs)" ok
+node_start box ppnd ppnd --config "$DIR/etc/ppnd.conf" --state-dir "$DIR/state"
+node_exec box ppn wait holding --timeout 15
+is "with ppnd: it enforces" "$(level ppnd)" ok
+is "the interface is held by native XDP" "$(level eth0)" ok
+check "every line that is not ok says what to do" eval "doctor --json | jq -e 'all(.findings[]; .level == \"ok\" or (.remedy | length) > 5)' >/dev/null"
+node_exec box ip link set dev eth0 mtu 1300
+check "an underlay that WireGuard does not fit in" exits 1 doctor
+check "(in words)" says '^fail +eth0 +its MTU is 1300'
+node_exec box ip link set dev eth0 mtu 1500
+node_exec box umount -l /sys/fs/bpf
+is "no bpffs" "$(level bpffs)" fail
+node_exec box mount -t bpf bpf /sys/fs/bpf
+
+# ---- a kernel that does not run yet ---------------------------------------------------------------
+
+node_exec box mount -t tmpfs tmpfs /boot
+node_exec box mount -t tmpfs tmpfs /lib/modules
+kernel() { # VERSION OPTIONS...
+	printf '%s\n' "${@:2}" | node_exec box tee "/boot/config-$1" >/dev/null
+	node_exec box mkdir -p "/lib/modules/$1"
+}
+bpf='CONFIG_BPF_SYSCALL=y CONFIG_NET_CLS_ACT=y CONFIG_NET_CLS_BPF=m CONFIG_NET_SCH_INGRESS=m'
+rest='CONFIG_BPF_JIT=y CONFIG_DEBUG_INFO_BTF=y CONFIG_NF_TABLES=m CONFIG_NF_TABLES_INET=y CONFIG_NF_TABLES_NETDEV=y CONFIG_NF_TABLES_BRIDGE=m CONFIG_NETFILTER_INGRESS=y'
+# shellcheck disable=SC2086 # words
+kernel 6.12.0-1-amd64 $bpf $rest CONFIG_WIREGUARD=m
+echo 'kernel/drivers/net/wireguard/wireguard.ko.xz: kernel/x.ko' | node_exec box tee /lib/modules/6.12.0-1-amd64/modules.dep >/dev/null
+check "a good one" exits 0 doctor --kernel 6.12.0-1-amd64
+check "has nothing to say" eval '! grep -v "^ok" "$WORLD/said"'
+# shellcheck disable=SC2086 # words
+kernel 6.12.0-2-amd64 $bpf $rest CONFIG_WIREGUARD=m
+is "its module is not installed" "$(level wireguard --kernel 6.12.0-2-amd64)" "$(have_wireguard_go() { command -v wireguard-go >/dev/null; }; have_wireguard_go && echo warn || echo fail)"
+# shellcheck disable=SC2086 # words
+kernel 6.12.0-3-cloud $rest CONFIG_WIREGUARD=y '# CONFIG_BPF_SYSCALL is not set'
+check "without BPF" exits 1 doctor --kernel 6.12.0-3-cloud
+check "(in words)" says '^fail +bpf +without CONFIG_BPF_SYSCALL, CONFIG_NET_CLS_ACT'
+# shellcheck disable=SC2086 # words
+kernel 5.10.0-9-amd64 $bpf $rest CONFIG_WIREGUARD=y
+check "too old" exits 1 doctor --kernel 5.10.0-9-amd64
+check "(in words)" says '^fail +kernel +5.10.0-9-amd64 is older than 6.1'
+# shellcheck disable=SC2086 # words
+kernel 6.12.0-4-amd64 $bpf $rest CONFIG_WIREGUARD=y CONFIG_LOCK_DOWN_KERNEL_FORCE_CONFIDENTIALITY=y
+is "locked down" "$(level lockdown --kernel 6.12.0-4-amd64)" warn
+check "one that is not there" exits 0 doctor --kernel 6.99.0
+check "(in words)" says '^warn +bpf +its configuration is not here'
+check "no version" exits 2 doctor --kernel ../../etc/passwd
+
+# ---- the hook of the package ------------------------------------------------------------------------
+
+hook() { node_exec box sh "$PPN_TOP/scripts/deb/kernel-postinst" "$@"; }
+check "the hook says nothing of a good kernel" eval '[ -z "$(hook 6.12.0-1-amd64 2>&1)" ]'
+check "and warns of a bad one" eval 'hook 6.12.0-3-cloud 2>&1 | grep -q "fail  bpf"'
+check "without failing" hook 6.12.0-3-cloud
