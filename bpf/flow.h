@@ -229,29 +229,35 @@ static __always_inline int ppn_flow_tcp_in(struct ppn_flow_value *flow,
 }
 
 /* PPN_REASON_NONE: there is no such flow. */
-__noinline int ppn_flow_in(const struct ppn_flow_packet *f)
+__noinline int ppn_flow_in(const struct ppn_flow_packet *packet)
 {
+	struct ppn_flow_packet f;
 	struct ppn_flow_value *flow;
 	int reason;
 
-	if (!f)
+	if (!packet)
 		return PPN_REASON_NONE;
-	flow = ppn_flow_find(f, &reason);
+	f = *packet; /* 6.1 takes no key from an argument */
+	flow = ppn_flow_find(&f, &reason);
 	if (!flow)
 		return reason;
-	if (f->key.proto == IPPROTO_TCP)
-		return ppn_flow_tcp_in(flow, f);
+	if (f.key.proto == IPPROTO_TCP)
+		return ppn_flow_tcp_in(flow, &f);
 	if (flow->state == PPN_FLOW_SENT)
 		ppn_flow_move(flow, PPN_FLOW_OPEN);
 	return PPN_REASON_PASS_FLOW;
 }
 
 /* Of a packet that an ICMP error quotes: is there such a flow? */
-__noinline int ppn_flow_known(const struct ppn_flow_packet *f)
+__noinline int ppn_flow_known(const struct ppn_flow_packet *packet)
 {
+	struct ppn_flow_packet f;
 	int reason;
 
-	return f && ppn_flow_find(f, &reason);
+	if (!packet)
+		return 0;
+	f = *packet;
+	return !!ppn_flow_find(&f, &reason);
 }
 
 /* -- out -- */
@@ -330,20 +336,22 @@ static __always_inline int ppn_flow_start(const struct ppn_flow_packet *f)
 }
 
 /* PPN_REASON_NONE: there is no such flow, and this begins none. */
-__noinline int ppn_flow_out(const struct ppn_flow_packet *f)
+__noinline int ppn_flow_out(const struct ppn_flow_packet *packet)
 {
+	struct ppn_flow_packet f;
 	struct ppn_flow_value *flow;
 	int reason;
 
-	if (!f)
+	if (!packet)
 		return PPN_REASON_NONE;
-	flow = ppn_flow_find(f, &reason);
+	f = *packet;
+	flow = ppn_flow_find(&f, &reason);
 	if (reason)
 		return reason;
-	if (!flow || (f->flags && ppn_flow_opens(f) && f->seq != flow->isn))
-		return ppn_flow_opens(f) ? ppn_flow_start(f) : PPN_REASON_NONE;
-	if (f->key.proto == IPPROTO_TCP)
-		ppn_flow_tcp_out(flow, f);
+	if (!flow || (f.flags && ppn_flow_opens(&f) && f.seq != flow->isn))
+		return ppn_flow_opens(&f) ? ppn_flow_start(&f) : PPN_REASON_NONE;
+	if (f.key.proto == IPPROTO_TCP)
+		ppn_flow_tcp_out(flow, &f);
 	flow->seen = bpf_jiffies64();
 	return PPN_REASON_PASS_FLOW;
 }

@@ -14,7 +14,7 @@ __noinline int ppn_observe(PPN_CONTEXT *ctx, __u32 reason, __u32 len, __u32 dire
 {
 	struct ppn_observed_key key = { .reason = reason, .direction = direction };
 	struct ppn_count first = { 1, len }, *count;
-	struct ppn_flow_key flow;
+	struct ppn_flow_key flow = {}; /* 6.1 wants it written before a global function does */
 
 	if (ppn_passes(reason))
 		return 0;

@@ -21,7 +21,7 @@ static __always_inline _Bool ppn_trial_spares(int reason)
 static __always_inline _Bool ppn_trial_flow(PPN_CONTEXT *ctx, const struct ppn_flow_key *trial,
 					    __u32 direction)
 {
-	struct ppn_flow_key flow;
+	struct ppn_flow_key flow = {}; /* 6.1 wants it written before a global function does */
 	__u64 differ = 0;
 
 	ppn_again(ctx, direction, &flow);
