@@ -360,6 +360,7 @@ int egress(struct __sk_buff *skb)
 	e.p.pos = (void *)(long)skb->data;
 	e.p.end = (void *)(long)skb->data_end;
 	e.p.len = skb->len;
+	e.p.outer_tag = skb->vlan_present;
 	if (!reason)
 		reason = rows(&e);
 	ppn_finish(skb, skb->ifindex, &e.view, skb->len, PPN_DIRECTION_OUT, &reason, &flags);

@@ -20,6 +20,7 @@ struct ppn_packet {
 	__u8 proto; /* IPPROTO_TCP, _UDP, _ICMP, _ICMPV6 */
 	__be16 source, dest; /* ports, once TCP or UDP is parsed; else 0 */
 	_Bool alert; /* MLD's router alert was there */
+	_Bool outer_tag; /* a VLAN tag that the kernel has taken off and keeps beside the packet (TC) */
 	union {
 		struct iphdr *ip4;
 		struct ipv6hdr *ip6;

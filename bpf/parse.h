@@ -70,7 +70,7 @@ static __always_inline int ppn_parse_tags(struct ppn_packet *p, const void *eth)
 	p->ethertype = type[0] + first * (type[1] - type[0]) + both * (type[2] - type[1]);
 	p->pos += ETH_HLEN + (first + both) * PPN_VLAN_HLEN;
 	p->len -= ETH_HLEN + (first + both) * PPN_VLAN_HLEN;
-	return both & ppn_is_vlan(type[2]) ? PPN_REASON_VLAN : PPN_REASON_NONE;
+	return both & (ppn_is_vlan(type[2]) | p->outer_tag) ? PPN_REASON_VLAN : PPN_REASON_NONE;
 }
 
 /* Ethernet and its tags. No frame that may pass is shorter than a header with two of them. */

@@ -21,6 +21,7 @@ int seal_tc(struct __sk_buff *skb)
 	s.p.pos = (void *)(long)skb->data;
 	s.p.end = (void *)(long)skb->data_end;
 	s.p.len = skb->len;
+	s.p.outer_tag = skb->vlan_present;
 	reason = rows(&s);
 	ppn_finish(skb, s.ifindex, &s.view, skb->len, PPN_DIRECTION_IN, &reason, &flags);
 	return ppn_account_tc(&seal_count, s.iface->slot, reason, skb->len, flags);

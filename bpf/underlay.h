@@ -54,15 +54,18 @@ static __always_inline const struct ppn_iface *ppn_iface_row(__u32 ifindex)
 	return bpf_map_lookup_elem(&ifaces, &index);
 }
 
-/* LACP and EAPOL, in and out: what is neither, or not named in the interface's row, is no ethertype. */
+/*
+ * LACP and EAPOL, in and out: what is neither, or not named in the interface's row, is no ethertype. With eight bytes at
+ * least, as ppn_parse_ethernet() wants of an untagged frame: TC, which sees one tag less than XDP, says the same.
+ */
 static __always_inline int ppn_check_control(const struct ppn_packet *p,
 					     const struct ppn_iface *iface)
 {
-	const __u8 *subtype = ppn_peek(p, 1);
+	const __u8 *subtype = ppn_peek(p, 2 * PPN_VLAN_HLEN);
 
 	if (p->ethertype == bpf_htons(PPN_ETH_SLOW) && subtype && *subtype == PPN_SLOW_LACP)
 		return iface->flags & PPN_IFACE_LACP ? PPN_REASON_PASS_LACP : PPN_REASON_ETHERTYPE;
-	if (p->ethertype == bpf_htons(PPN_ETH_EAPOL))
+	if (p->ethertype == bpf_htons(PPN_ETH_EAPOL) && subtype)
 		return iface->flags & PPN_IFACE_EAPOL ? PPN_REASON_PASS_EAPOL :
 							PPN_REASON_ETHERTYPE;
 	return PPN_REASON_ETHERTYPE;

@@ -37,11 +37,13 @@ boot_root() {
 }
 
 debs() {
-	if [ ! -d "$PPN_BUILD/deb/out" ] || [ "$PPN_BUILD/ppnd" -nt "$PPN_BUILD/deb/out" ]; then
-		"$PPN_TOP/scripts/deb.sh" "$PPN_BUILD/deb/out" >&2
-		touch "$PPN_BUILD/deb/out"
-	fi
-	echo "$PPN_BUILD/deb/out"
+	local out=$PPN_BUILD/deb/out
+	(
+		flock 7
+		[ -e "$out/made" ] && [ "$PPN_BUILD/ppnd" -ot "$out/made" ] && exit 0
+		"$PPN_TOP/scripts/deb.sh" "$out" >&2 && touch "$out/made"
+	) 7>"$PPN_BUILD/deb.lock" || return 1
+	echo "$out"
 }
 
 # In the root while it does not run.
@@ -89,12 +91,13 @@ has_address() {
 	inside ip -4 addr show dev host0 | grep -q "$ADDRESS"
 }
 
-# Of UDP, TCP and ICMP, past everything that drops.
+# Of UDP, TCP and ICMP, past everything that drops. Not the unreachables: those are this machine's own, to itself, seconds
+# after its answers to the flood before the seal found no neighbour.
 forbidden() {
 	inside cat /proc/net/snmp /proc/net/snmp6 | awk '
 		/^Udp: [0-9]/ { n += $2 + $3 + $4 }
 		/^Tcp: [0-9]/ { n += $11 }
-		/^Icmp: [0-9]/ { n += $2 }
+		/^Icmp: [0-9]/ { n += $2 - $5 }
 		/^Udp6(InDatagrams|NoPorts)/ { n += $2 }
 		END { print n + 0 }'
 }

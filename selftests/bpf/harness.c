@@ -27,14 +27,14 @@ struct harness {
 	uint64_t *port_bits;
 	struct ppn_count *row; /* per CPU */
 	int cpus;
-	uint32_t events;
+	uint32_t events, ifindex;
 	struct ppn_packet_event event;
 	uint32_t n_samples;
 	struct ppn_sample sample;
 	struct ppn_policy_table table; /* of the next generation */
 };
 
-static uint32_t tick_hz(void)
+uint32_t harness_hz(void)
 {
 	struct timespec tick;
 
@@ -93,7 +93,7 @@ static void settings(struct ppn_settings *ret, const struct harness_options *opt
 {
 	*ret = (struct ppn_settings){
 		.rate_seed = { 0x0123456789abcdefULL, 0x1032547698badcfeULL },
-		.hz = tick_hz(),
+		.hz = harness_hz(),
 		.rate_off = !(options && options->rates),
 	};
 }
@@ -134,6 +134,7 @@ struct harness *harness_open(const struct harness_options *options)
 
 	if (!h)
 		bail_out("calloc");
+	h->ifindex = HARNESS_IFINDEX;
 	own_world();
 	load_seal(h, options);
 	load_egress(h, options);
@@ -283,12 +284,12 @@ void harness_port(struct harness *h, uint8_t proto, uint16_t port, bool rescue, 
 void harness_iface(struct harness *h, uint8_t underlay, uint8_t flags)
 {
 	const struct ppn_iface iface = {
-		.group = HARNESS_IFINDEX,
+		.group = h->ifindex,
 		.underlay = underlay,
 		.flags = flags,
 		.mac = { { 2, [5] = 1 }, { 2, [5] = 2 } },
 	};
-	const uint32_t ifindex = HARNESS_IFINDEX;
+	const uint32_t ifindex = h->ifindex;
 
 	put(h->seal->maps.ifaces, &ifindex, &iface);
 }
@@ -303,14 +304,14 @@ void harness_floor(struct harness *h, const uint8_t *serial, uint64_t time_ms)
 
 bool harness_lease_now(struct harness *h, struct ppn_lease *ret_lease)
 {
-	const uint32_t ifindex = HARNESS_IFINDEX;
+	const uint32_t ifindex = h->ifindex;
 
 	return !bpf_map_lookup_elem(bpf_map__fd(h->seal->maps.leases), &ifindex, ret_lease);
 }
 
 void harness_no_lease(struct harness *h)
 {
-	const uint32_t ifindex = HARNESS_IFINDEX;
+	const uint32_t ifindex = h->ifindex;
 
 	(void)bpf_map_delete_elem(bpf_map__fd(h->seal->maps.leases), &ifindex);
 }
@@ -332,8 +333,10 @@ static uint64_t jiffies_now(struct harness *h)
 	struct ppn_iface iface;
 	struct ppn_lease lease;
 	struct pkt p;
-	const uint32_t ifindex = HARNESS_IFINDEX;
+	const uint32_t ifindex = HARNESS_IFINDEX, was = h->ifindex;
 
+	/* TEST_RUN's own. */
+	h->ifindex = ifindex;
 	if (bpf_map_lookup_elem(bpf_map__fd(h->seal->maps.ifaces), &ifindex, &iface))
 		memset(&iface, 0, sizeof(iface));
 	harness_iface(h, PPN_UNDERLAY_DHCP, 0);
@@ -342,21 +345,22 @@ static uint64_t jiffies_now(struct harness *h)
 	if (!harness_lease_now(h, &lease))
 		bail_out("no lease from egress");
 	harness_iface(h, iface.underlay, iface.flags);
+	h->ifindex = was;
 	return lease.opened4;
 }
 
 void harness_trial(struct harness *h, const struct ppn_flow_key *flow, int seconds)
 {
 	h->table.trial = *flow;
-	h->table.trial_end = jiffies_now(h) + (uint64_t)((int64_t)seconds * tick_hz());
+	h->table.trial_end = jiffies_now(h) + (uint64_t)((int64_t)seconds * harness_hz());
 }
 
 void harness_lease(struct harness *h, const struct ppn_lease *lease, unsigned int ago)
 {
 	struct ppn_lease value = *lease;
-	const uint32_t ifindex = HARNESS_IFINDEX;
+	const uint32_t ifindex = h->ifindex;
 
-	value.opened4 = value.opened6 = jiffies_now(h) - (uint64_t)ago * tick_hz();
+	value.opened4 = value.opened6 = jiffies_now(h) - (uint64_t)ago * harness_hz();
 	put(h->seal->maps.leases, &ifindex, &value);
 }
 
@@ -371,7 +375,8 @@ void harness_egress(struct harness *h, uint8_t proto, uint16_t port, uint8_t kin
 		.proto = proto,
 		.kind = kind,
 	};
-	const uint64_t until = for_s ? jiffies_now(h) + (uint64_t)((int64_t)for_s * tick_hz()) : 0;
+	const uint64_t until = for_s ? jiffies_now(h) + (uint64_t)((int64_t)for_s * harness_hz()) :
+				       0;
 	struct ppn_port_rule rule = {};
 
 	(void)bpf_map_lookup_elem(bpf_map__fd(h->seal->maps.egress_ports), &key, &rule);
@@ -409,7 +414,7 @@ void harness_flow_put(struct harness *h, const struct ppn_flow_key *key,
 {
 	struct ppn_flow_value flow = *value;
 
-	flow.seen = jiffies_now(h) - (uint64_t)ago * tick_hz();
+	flow.seen = jiffies_now(h) - (uint64_t)ago * harness_hz();
 	flow.generation = PPN_POLICY_GENERATION(h->policy->word);
 	put(h->seal->maps.flows, key, &flow);
 	count_slot(h, key, harness_filter(h, key) + 1);
@@ -437,7 +442,7 @@ void harness_flow_age(struct harness *h, const struct ppn_flow_key *key, unsigne
 
 	if (!harness_flow(h, key, &value))
 		bail_out("no such flow");
-	value.seen -= (uint64_t)seconds * tick_hz();
+	value.seen -= (uint64_t)seconds * harness_hz();
 	put(h->seal->maps.flows, key, &value);
 }
 
@@ -499,6 +504,18 @@ int harness_program(const struct harness *h, enum harness_way way)
 {
 	return way == HARNESS_IN ? bpf_program__fd(h->seal->progs.seal) :
 				   bpf_program__fd(h->egress->progs.egress);
+}
+
+int harness_map(const struct harness *h, const char *name)
+{
+	const struct bpf_map *map = bpf_object__find_map_by_name(h->seal->obj, name);
+
+	return map ? bpf_map__fd(map) : -1;
+}
+
+void harness_ifindex(struct harness *h, uint32_t ifindex)
+{
+	h->ifindex = ifindex;
 }
 
 uint32_t harness_insns(const struct harness *h, enum harness_way way)

@@ -54,6 +54,8 @@ uint32_t harness_filter(struct harness *h, const struct ppn_flow_key *key);
 void harness_flow_age(struct harness *h, const struct ppn_flow_key *key, unsigned int seconds);
 /* So many flows of others, of which none is counted in the filter. */
 void harness_flows_fill(struct harness *h, unsigned int n);
+/* Rows of another interface than HARNESS_IFINDEX from now on. */
+void harness_ifindex(struct harness *h, uint32_t ifindex);
 void harness_iface(struct harness *h, uint8_t underlay, uint8_t flags);
 /* From the next policy on, with PPN_POLICY_TRIAL: over in so many seconds, negative: since then. */
 void harness_trial(struct harness *h, const struct ppn_flow_key *flow, int seconds);
@@ -83,9 +85,12 @@ const struct ppn_packet_event *harness_event(const struct harness *h);
 uint32_t harness_drain_samples(struct harness *h);
 const struct ppn_sample *harness_sample(const struct harness *h);
 int harness_program(const struct harness *h, enum harness_way way);
+/* A map of theirs, by name, for a program that is loaded beside them. */
+int harness_map(const struct harness *h, const char *name);
 /* Instructions that the verifier walked through to accept the program. */
 uint32_t harness_insns(const struct harness *h, enum harness_way way);
 
+uint32_t harness_hz(void); /* jiffies a second */
 const char *harness_reason_name(int reason);
 
 /* TAP. */

@@ -550,10 +550,12 @@ struct reference_verdict reference_seal(struct reference_world *w, const uint8_t
 	case 0x0806:
 		return arp(frame + at + 2, len - at - 2);
 	case 0x8809:
-		return w->lacp && len > at + 2 && frame[at + 2] == 1 ? pass(PPN_REASON_PASS_LACP) :
-								       drop(PPN_REASON_ETHERTYPE);
+		return w->lacp && len >= at + 10 && frame[at + 2] == 1 ?
+			       pass(PPN_REASON_PASS_LACP) :
+			       drop(PPN_REASON_ETHERTYPE);
 	case 0x888e:
-		return w->eapol ? pass(PPN_REASON_PASS_EAPOL) : drop(PPN_REASON_ETHERTYPE);
+		return w->eapol && len >= at + 10 ? pass(PPN_REASON_PASS_EAPOL) :
+						    drop(PPN_REASON_ETHERTYPE);
 	default:
 		return drop(PPN_REASON_ETHERTYPE);
 	}
