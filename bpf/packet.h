@@ -33,6 +33,11 @@ static __always_inline __u64 ppn_load64(const void *p)
 	return *(const __u64 *)p;
 }
 
+static __always_inline __u32 ppn_load32(const void *p)
+{
+	return *(const __u32 *)p;
+}
+
 static __always_inline __u16 ppn_load16(const void *p)
 {
 	return *(const __u16 *)p;

@@ -14,22 +14,41 @@ struct ppn_view {
 	__u32 column; /* enum ppn_column; isolation by command is ppn_isolated()'s to say */
 };
 
-/* False: there is no policy, which an array map of one never says. */
-static __always_inline _Bool ppn_policy_read(struct ppn_view *ret_view)
+/* NULL: there is no policy, which an array map of one never says. */
+static __always_inline const struct ppn_policy *ppn_policy_find(void)
 {
 	__u32 zero = 0;
-	const struct ppn_policy *p = bpf_map_lookup_elem(&policy, &zero);
+
+	return bpf_map_lookup_elem(&policy, &zero);
+}
+
+/* One load: everything else that a packet meets is what this word selects. */
+static __always_inline __u64 ppn_policy_word(const struct ppn_policy *p)
+{
+	return *(const volatile __u64 *)&p->word;
+}
+
+static __always_inline const struct ppn_policy_table *ppn_policy_table(const struct ppn_policy *p,
+								       __u64 word)
+{
+	return PPN_POLICY_GENERATION(word) & 1 ? &p->table[1] : &p->table[0];
+}
+
+/* False: there is no policy. */
+static __always_inline _Bool ppn_policy_read(struct ppn_view *ret_view)
+{
+	const struct ppn_policy *p = ppn_policy_find();
 	__u64 word;
 
 	if (!p)
 		return 0;
-	word = *(const volatile __u64 *)&p->word;
+	word = ppn_policy_word(p);
 	ret_view->generation = PPN_POLICY_GENERATION(word);
 	ret_view->flags = PPN_POLICY_FLAGS(word);
 	ret_view->column = PPN_POLICY_COLUMN(word);
 	if (ret_view->column > PPN_COLUMN_ISOLATED)
 		ret_view->column = PPN_COLUMN_BLIND;
-	ret_view->table = (word >> 32) & 1 ? &p->table[1] : &p->table[0];
+	ret_view->table = ppn_policy_table(p, word);
 	return 1;
 }
 

@@ -53,9 +53,10 @@ static __always_inline void ppn_other_side(const struct ppn_packet *p, _Bool inw
 	ret_address[1] = ppn_load64(a + 8);
 }
 
-static __always_inline _Bool ppn_port_named(const struct ppn_view *view, __u8 proto, __be16 port)
+/* May anybody ask for it? generation: of the policy. */
+static __always_inline _Bool ppn_port_named(__u32 generation, __u8 proto, __be16 port)
 {
-	__u32 word = PPN_PORT_BITS_WORD(view->generation, proto == IPPROTO_UDP, port);
+	__u32 word = PPN_PORT_BITS_WORD(generation, proto == IPPROTO_UDP, port);
 	const __u64 *bits = bpf_map_lookup_elem(&port_bits, &word);
 
 	return bits && *bits >> PPN_PORT_BITS_BIT(port) & 1;
@@ -79,7 +80,7 @@ static __always_inline int ppn_check_port(const struct ppn_view *view, const str
 	__u64 address[2], until;
 
 	if (view->column == PPN_COLUMN_BLIND || !(view->flags & PPN_POLICY_PORTS) ||
-	    !ppn_port_named(view, p->proto, port))
+	    !ppn_port_named(view->generation, p->proto, port))
 		return PPN_REASON_PORT_SHUT;
 	ppn_other_side(p, inwards, address);
 	rule = bpf_map_lookup_elem(&open_ports, &key);

@@ -29,17 +29,19 @@ SEC("xdp")
 int seal(struct xdp_md *ctx)
 {
 	const struct ppn_iface *iface = ppn_iface_row(ctx->ingress_ifindex);
+	const struct ppn_policy *p = ppn_policy_find();
 	const void *data, *end;
-	struct ppn_view view;
+	__u64 word;
 	int reason;
 
-	if (!iface || !ppn_policy_read(&view))
+	if (!iface || !p)
 		return XDP_DROP;
-	if (view.flags & PPN_QUICK_NOT || iface->flags & PPN_IFACE_GUESTS)
+	word = ppn_policy_word(p);
+	if (PPN_POLICY_FLAGS(word) & PPN_QUICK_NOT || iface->flags & PPN_IFACE_GUESTS)
 		return all_rows(ctx, iface);
 	data = (void *)(long)ctx->data;
 	end = (void *)(long)ctx->data_end;
-	reason = ppn_quick(&view, data, end, end - data);
+	reason = ppn_quick(p, word, data, end);
 	if (!reason)
 		return all_rows(ctx, iface);
 	ppn_count(&seal_count, iface->slot, reason, end - data);
