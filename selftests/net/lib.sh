@@ -32,6 +32,7 @@
 #   capture_stop NAME LABEL
 #   capture_show NAME LABEL [FILTER...]      the packets, one a line, as tcpdump tells them
 #   capture_count NAME LABEL [FILTER...]
+#   delivered NAME                 what its stack has taken in: IPv4 of any kind, UDP over IPv6
 # Waiting and judging
 #   wait_for SECONDS COMMAND...    polls until it succeeds (times PPN_TIMEOUT_FACTOR); 1 if never
 #   check NAME COMMAND...          ok if it succeeds      check_fails NAME COMMAND...
@@ -379,4 +380,12 @@ capture_show() {
 
 capture_count() {
 	capture_show "$@" | wc -l
+}
+
+# Of echo requests and closed ports, too: what no interface dropped.
+delivered() {
+	node_exec "$1" awk '
+		/^Ip:/ { n = split($0, f); if (f[2] ~ /^[0-9]/) total += f[10] }
+		/^Udp6(InDatagrams|NoPorts|InErrors)/ { total += $2 }
+		END { print total + 0 }' /proc/net/snmp /proc/net/snmp6
 }

@@ -60,14 +60,6 @@ clsact() { node_exec "$1" tc filter show dev eth0 egress | grep egress >/dev/nul
 pinned() { node_exec "$1" bash -c 'ls /sys/fs/bpf/ppn/*/links/* /sys/fs/bpf/ppn/*/policy'; }
 now_ms() { echo $(($(date +%s%N) / 1000000)); }
 
-# What the stack has delivered: IPv4 to anything (echo requests, closed ports too), UDP of IPv6; the socket's count.
-reached() { # NODE
-	node_exec "$1" awk '
-		FNR == 1 { file++ }
-		/^Ip:/ { n = split($0, f); if (f[2] ~ /^[0-9]/) total += f[10] }
-		/^Udp6(InDatagrams|NoPorts|InErrors)/ { total += $2 }
-		END { print total + 0 }' /proc/net/snmp /proc/net/snmp6
-}
 counts() { # NODE: the counters themselves, for people
 	node_exec "$1" nstat -asz 2>/dev/null | awk '$2 != "0" && /^(Ip|Udp|Tcp|Icmp)/ { printf "%s %s, ", $1, $2 }'
 	echo
@@ -81,7 +73,7 @@ s.bind(("::", 999))
 while s.recv(64): print(end=".")'
 	wait_for 5 node_exec "$1" sh -c 'ss -Hlun sport = 999 | grep -q .'
 }
-seen() { echo "$(reached "$1")/$(sunk "$1")"; }
+seen() { echo "$(delivered "$1")/$(sunk "$1")"; }
 nothing() { # NAME NODE BEFORE
 	is "$1" "$(seen "$2")" "$3"
 	[ "$(seen "$2")" = "$3" ] || { counts "$2" >&2 && status "$2" .seal.backstop >&2; }
@@ -93,7 +85,7 @@ moves() { # COMMAND OLD...: its number is above OLD
 sink box
 node_start stranger flood flood eth0 $BOX
 wait_for 5 grep -q flooding "$(node_log stranger flood)"
-check "before ppnd is there the flood reaches the stack" wait_for 5 moves 1000 reached box
+check "before ppnd is there the flood reaches the stack" wait_for 5 moves 1000 delivered box
 check "and the socket" wait_for 5 moves 100 sunk box
 
 # ---- on, and readable ---------------------------------------------------------------------------
@@ -257,7 +249,7 @@ wait_for 10 admin unlock --passphrase-file "$DESK/passphrase"
 
 sink cellar
 node_start stranger flood flood eth0 192.0.2.3
-check "the flood reaches cellar" wait_for 5 moves 1000 reached cellar
+check "the flood reaches cellar" wait_for 5 moves 1000 delivered cellar
 start cellar setpriv --bounding-set=-bpf,-sys_admin,-perfmon --inh-caps=-bpf,-sys_admin,-perfmon
 check "a ppnd whose BPF is refused goes on" wait_state cellar holding
 is "status says what holds" "$(hold cellar eth0)" nft
