@@ -392,6 +392,6 @@ help:
 #> make test-vm         tests that need the kernel's WireGuard, on Debian's 6.1 in a VM
 #> make vm-matrix       all net tests on 6.1, 6.12 and the newest kernel
 #> make bench           measures; writes build/bench.json
-#> make soak            long fuzzing and long BPF runs
+#> make soak            long fuzzing, and all rounds of the BPF and net tests (hours)
 #> make install         PREFIX=/usr/local DESTDIR=; uninstall takes it back
 #> make clean
