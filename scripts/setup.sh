@@ -20,7 +20,7 @@ packages_of() {
 			iproute2 iputils-ping nmap tcpdump wireguard-tools wireguard-go procps psmisc \
 			ethtool nftables util-linux python3 python3-scapy python3-websockets udhcpc \
 			busybox-static jq netcat-openbsd valgrind strace openssl file curl \
-			dnsmasq-base isc-dhcp-client bind9-dnsutils ntpsec-ntpdig traceroute
+			dnsmasq-base isc-dhcp-client bind9-dnsutils ntpsec-ntpdig traceroute thc-ipv6
 		;;
 	vm)
 		echo qemu-system-x86 udev busybox-static kmod python3 python3-requests \
