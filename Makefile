@@ -302,8 +302,10 @@ fuzz: fuzzers
 soak: all tests fuzzers
 	@PPN_SOAK=1 FUZZ_SECONDS=$(or $(FUZZ_SECONDS),1200) selftests/run fuzz bpf net
 
-bench: all tests
-	@$(if $(wildcard selftests/bench/run.sh),selftests/bench/run.sh,echo 'no selftests/bench/run.sh yet')
+bench:
+	@scripts/setup.sh build test bench
+	@$(submake) all tests
+	@selftests/bench/run.sh
 
 check:
 	@selftests/run check
@@ -374,7 +376,8 @@ setup:
 # What was made is spelt out: O may be a folder that holds other things too.
 clean:
 	rm -rf $(addprefix $(O)/,obj bpf san deb fuzz selftests check libppn.a libppnhost.a libppnkernel.a \
-		user.flags bpf.flags version.flags compile_commands.json bench.json $(programs))
+		user.flags bpf.flags version.flags compile_commands.json bench.json bench-drop.svg \
+		bench-flat.svg $(programs))
 	test ! -d $(O) || rmdir --ignore-fail-on-non-empty $(O)
 
 help:
@@ -391,7 +394,7 @@ help:
 #> make fuzz            each fuzz target for FUZZ_SECONDS=60
 #> make test-vm         tests that need the kernel's WireGuard, on Debian's 6.1 in a VM
 #> make vm-matrix       all net tests on 6.1, 6.12 and the newest kernel
-#> make bench           measures; writes build/bench.json
+#> make bench           measures, against peers (root); writes build/bench.json and build/bench-*.svg
 #> make soak            long fuzzing, and all rounds of the BPF and net tests (hours)
 #> make install         PREFIX=/usr/local DESTDIR=; uninstall takes it back
 #> make clean

@@ -118,7 +118,7 @@ check_install() {
 # Twice: the include guard is tried too.
 compile_header() {
 	local header=$1 flags=() language
-	language='-std=gnu11 -D_GNU_SOURCE -Iinclude -Iuser -Iselftests -isystem/usr/include/libnl3'
+	language="-std=gnu11 -D_GNU_SOURCE -Iinclude -Iuser -Iselftests -I$PPN_BUILD/selftests/bench -isystem/usr/include/libnl3"
 	# What a BPF header declares depends on the program; the seal's is the most.
 	[[ $header != bpf/* ]] || language="$BPF_FLAGS -DPPN_PROGRAM_SEAL"
 	read -ra flags <<<"$language"
@@ -131,7 +131,9 @@ export -f compile_header
 check_headers() {
 	local said
 	BPF_FLAGS=$(make -s bpf-flags)
-	export BPF_FLAGS
+	export BPF_FLAGS PPN_BUILD
+	# A skeleton that one of them includes.
+	make -s O="$PPN_BUILD" "$PPN_BUILD/selftests/bench/sender.skel.h" >&2
 	said=$(sources 'include/*.h' 'bpf/*.h' 'user/*.h' 'selftests/*.h' |
 		xargs -r -P "$jobs" -I {} bash -c "compile_header '{}' 2>&1")
 	none "$said"

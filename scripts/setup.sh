@@ -28,7 +28,7 @@ packages_of() {
 		;;
 	deb) echo dpkg-dev lintian ;;
 	boot) echo systemd-container debootstrap iproute2 ;;
-	bench) echo xdp-tools gnuplot-nox jq time ;;
+	bench) echo xdp-tools nftables iptables ethtool iproute2 gnuplot-nox jq ;;
 	*)
 		echo "setup: no tier '$1' (build, test, vm, boot, deb, bench)" >&2
 		return 2

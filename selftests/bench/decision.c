@@ -4,9 +4,9 @@
  * BPF_PROG_TEST_RUN: the least of ROUNDS interleaved rounds of REPEAT runs, for each kind of packet
  * that a sealed interface drops most.
  *
- *	decision ROUNDS REPEAT
+ *	decision ROUNDS REPEAT [PEER]
  *
- * prints one JSON object: nanoseconds by kind, and the worst.
+ * prints one JSON object: nanoseconds by kind, and the worst; of PEER too, the id of another XDP program.
  */
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
@@ -27,7 +27,7 @@ struct frame {
 	const char *name;
 	size_t len;
 	uint8_t data[FRAME];
-	uint32_t least_ns;
+	uint32_t least_ns[2]; /* the seal's, the peer's */
 };
 
 static void put16(uint8_t *p, unsigned int v)
@@ -151,7 +151,7 @@ static int set_policy(const struct seal_bpf *seal)
 }
 
 /* Nanoseconds a run, as the kernel says: whole ones. */
-static int run(int prog, const struct frame *frame, int repeat, uint32_t want, uint32_t *least)
+static int run(int prog, const struct frame *frame, int repeat, bool must_drop, uint32_t *least)
 {
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = frame->data,
 		    .data_size_in = (uint32_t)frame->len, .repeat = repeat);
@@ -159,56 +159,75 @@ static int run(int prog, const struct frame *frame, int repeat, uint32_t want, u
 
 	if (err)
 		return err;
-	if (opts.retval != want)
+	if (must_drop && opts.retval != XDP_DROP)
 		return -EPROTO;
 	if (opts.duration < *least)
 		*least = opts.duration;
 	return 0;
 }
 
-static int measure(int empty, int seal, int rounds, int repeat)
+static void print(const char *prefix, const struct frame *frames, size_t n, int which,
+		  uint32_t floor_ns)
 {
-	struct frame frames[6];
-	const size_t n = make_frames(frames);
-	uint32_t floor_ns = UINT32_MAX, worst = 0;
-	int err = 0;
+	uint32_t worst = 0;
 
-	for (size_t k = 0; k < n; k++)
-		frames[k].least_ns = UINT32_MAX;
-	for (int i = 0; i < rounds && !err; i++) {
-		err = run(empty, &frames[0], repeat, XDP_DROP, &floor_ns);
-		for (size_t k = 0; k < n && !err; k++)
-			err = run(seal, &frames[k], repeat, XDP_DROP, &frames[k].least_ns);
-	}
-	if (err)
-		return err;
-	printf("{\"floor_ns\": %u, \"over_floor_ns\": {", floor_ns);
+	printf(", \"%sover_floor_ns\": {", prefix);
 	for (size_t k = 0; k < n; k++) {
-		const uint32_t over =
-			frames[k].least_ns > floor_ns ? frames[k].least_ns - floor_ns : 0;
+		const uint32_t least = frames[k].least_ns[which];
+		const uint32_t over = least > floor_ns ? least - floor_ns : 0;
 
 		printf("%s\"%s\": %u", k ? ", " : "", frames[k].name, over);
 		worst = over > worst ? over : worst;
 	}
-	printf("}, \"worst\": %u}\n", worst);
+	printf("}, \"%sworst\": %u", prefix, worst);
+}
+
+/* peer: -1 for none. Whether it drops is its own affair. */
+static int measure(int empty, int seal, int peer, int rounds, int repeat)
+{
+	struct frame frames[6];
+	const size_t n = make_frames(frames);
+	uint32_t floor_ns = UINT32_MAX;
+	int err = 0;
+
+	for (size_t k = 0; k < n; k++)
+		frames[k].least_ns[0] = frames[k].least_ns[1] = UINT32_MAX;
+	for (int i = 0; i < rounds && !err; i++) {
+		err = run(empty, &frames[0], repeat, true, &floor_ns);
+		for (size_t k = 0; k < n && !err; k++) {
+			err = run(seal, &frames[k], repeat, true, &frames[k].least_ns[0]);
+			if (!err && peer >= 0)
+				err = run(peer, &frames[k], repeat, false, &frames[k].least_ns[1]);
+		}
+	}
+	if (err)
+		return err;
+	printf("{\"floor_ns\": %u", floor_ns);
+	print("", frames, n, 0, floor_ns);
+	if (peer >= 0)
+		print("peer_", frames, n, 1, floor_ns);
+	printf("}\n");
 	return 0;
 }
 
 int main(int argc, char **argv)
 {
 	struct seal_bpf *seal;
-	int rounds, repeat, err;
+	int rounds, repeat, err, peer = -1;
 
-	rounds = argc == 3 ? (int)strtol(argv[1], NULL, 10) : 0;
-	repeat = argc == 3 ? (int)strtol(argv[2], NULL, 10) : 0;
-	if (rounds < 1 || repeat < 1) {
-		fputs("usage: decision ROUNDS REPEAT\n", stderr);
+	rounds = argc >= 3 ? (int)strtol(argv[1], NULL, 10) : 0;
+	repeat = argc >= 3 ? (int)strtol(argv[2], NULL, 10) : 0;
+	if (rounds < 1 || repeat < 1 || argc > 4) {
+		fputs("usage: decision ROUNDS REPEAT [PEER]\n", stderr);
 		return 2;
 	}
+	if (argc == 4)
+		peer = bpf_prog_get_fd_by_id((uint32_t)strtoul(argv[3], NULL, 10));
 	seal = load_seal();
 	err = seal ? set_policy(seal) : -errno;
 	if (!err)
-		err = measure(load_empty(), bpf_program__fd(seal->progs.seal), rounds, repeat);
+		err = measure(load_empty(), bpf_program__fd(seal->progs.seal), peer, rounds,
+			      repeat);
 	if (err)
 		fprintf(stderr, "decision: %s\n", strerror(-err));
 	seal_bpf__destroy(seal);

@@ -3,11 +3,13 @@
  * From exec to sealed: starts a program and watches for the pin of the interface's XDP link.
  *
  *	sealed PIN PROGRAM ARGUMENTS...
+ *	sealed - PROGRAM ARGUMENTS...
  *
- * prints milliseconds, and ends the program.
+ * prints milliseconds, and ends the program. -: until the program has ended by itself, well.
  */
 #include <errno.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +27,15 @@ static double now(void)
 	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
 }
 
+static bool is_done(pid_t pid, const char *pin)
+{
+	int status;
+
+	if (*pin != '-')
+		return access(pin, F_OK) == 0;
+	return waitpid(pid, &status, WNOHANG) == pid && !status;
+}
+
 int main(int argc, char **argv)
 {
 	const struct timespec nap = { 0, 20000 };
@@ -32,7 +43,7 @@ int main(int argc, char **argv)
 	pid_t pid;
 
 	if (argc < 3) {
-		fputs("usage: sealed PIN PROGRAM ARGUMENTS...\n", stderr);
+		fputs("usage: sealed PIN|- PROGRAM ARGUMENTS...\n", stderr);
 		return 2;
 	}
 	pid = fork();
@@ -41,13 +52,13 @@ int main(int argc, char **argv)
 		_exit(127);
 	}
 	while (pid > 0 && now() - start < TIMEOUT_S) {
-		if (access(argv[1], F_OK) == 0) {
+		if (is_done(pid, argv[1])) {
 			took = now() - start;
 			break;
 		}
 		nanosleep(&nap, NULL);
 	}
-	if (pid > 0) {
+	if (pid > 0 && (took < 0 || *argv[1] != '-')) {
 		kill(pid, SIGTERM);
 		waitpid(pid, NULL, 0);
 	}
