@@ -5,6 +5,21 @@
 #include "seal_rows.h"
 #include "finish.h"
 
+/*
+ * A driver may leave all but the headers of a packet in pieces. What is longest of what a row reads: a DHCPv4
+ * message up to its cookie behind IPv4 options and a tag, and the options of a router advertisement.
+ */
+#define SEAL_TC_HEADERS 512
+
+/* What cannot be gathered is read as far as it goes, and drops as too short. */
+static __always_inline void gather(struct __sk_buff *skb)
+{
+	const __u32 len = skb->len < SEAL_TC_HEADERS ? skb->len : SEAL_TC_HEADERS;
+
+	if ((void *)(long)skb->data + len > (void *)(long)skb->data_end)
+		bpf_skb_pull_data(skb, len);
+}
+
 SEC("tc")
 int seal_tc(struct __sk_buff *skb)
 {
@@ -16,8 +31,7 @@ int seal_tc(struct __sk_buff *skb)
 
 	if (!s.iface || !ppn_policy_read(&s.view))
 		return TC_ACT_SHOT;
-	if (skb->len > 128)
-		bpf_skb_pull_data(skb, 128);
+	gather(skb);
 	s.p.pos = (void *)(long)skb->data;
 	s.p.end = (void *)(long)skb->data_end;
 	s.p.len = skb->len;

@@ -45,6 +45,17 @@ node_exec box umount -l /sys/fs/bpf
 is "no bpffs" "$(level bpffs)" fail
 node_exec box mount -t bpf bpf /sys/fs/bpf
 
+# Somebody else's table of our name, which the kernel lets nobody but its owner change.
+node_stop box ppnd
+node_exec box nft delete table inet ppn
+node_start box owner sh -c '{ echo "add table inet ppn { flags owner; }"; sleep 1000; } | nft -i'
+wait_for 5 node_exec box nft list table inet ppn
+node_start box ppnd ppnd --config "$DIR/etc/ppnd.conf" --state-dir "$DIR/state"
+node_exec box ppn wait holding --timeout 15
+is "no backstop" "$(level backstop)" warn
+node_stop box ppnd
+node_stop box owner
+
 # ---- a kernel that does not run yet ---------------------------------------------------------------
 
 node_exec box mount -t tmpfs tmpfs /boot

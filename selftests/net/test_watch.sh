@@ -110,3 +110,18 @@ node_stop desk flood
 node_stop box watch KILL
 check "ppnd has kept its size" test "$(awk '/^VmRSS/ { print $2 }' "/proc/$(node_pid box ppnd)/status")" -lt 40000
 check "root alone watches" eval '! node_exec box setpriv --reuid 65534 --regid 65534 --clear-groups ppn seal watch --for 1s 2>/dev/null'
+
+# ---- ppnd ends -------------------------------------------------------------------------------------
+
+node_start box watch ppn seal watch
+wait_for 5 watched
+node_stop box ppnd
+check "ppnd ends while somebody watches: the programs sample no more" unwatched
+node_start box ppnd ppnd --config "$DIR/etc/ppnd.conf" --state-dir "$DIR/state"
+node_exec box ppn wait holding --timeout 15
+node_start box last ppn seal watch
+wait_for 5 watched
+node_exec box ppn unseal --yes
+node_stop box last # while ppnd still says goodbye
+wait_for 10 eval '! node_alive box ppnd'
+check "whoever stops watching puts nothing of an unsealed machine on again" eval '! node_exec box nft list table inet ppn 2>/dev/null'

@@ -562,6 +562,11 @@ static void own_errors(void **state)
 		strstr(json_string_value(json_object_get(got, "error")), "Message too long"));
 	json_decref(got);
 	free(big);
+	got = ppn_ctl_ask(w.path, json_pack("{s:s}", "verb", "\xff"), NULL, NULL, &code);
+	assert_int_equal(code, PPN_EXIT_USAGE);
+	assert_string_equal(json_string_value(json_object_get(got, "error")),
+			    "an argument is not UTF-8");
+	json_decref(got);
 	close_world(&w);
 }
 

@@ -316,6 +316,7 @@ static void check_ppnd(struct doctor *doctor)
 {
 	const json_t *seal = json_object_get(doctor->status, "seal"), *interface;
 	const json_t *mesh = json_object_get(doctor->status, "mesh");
+	const json_t *backstop = json_object_get(seal, "backstop");
 	const char *mode = cli_text(seal, "mode");
 	size_t i;
 
@@ -333,6 +334,10 @@ static void check_ppnd(struct doctor *doctor)
 	if (*cli_text(seal, "not_in_force"))
 		find(doctor, FAIL, "policy", "see the log of ppnd", "not in force: %s",
 		     cli_text(seal, "not_in_force"));
+	if (!json_is_true(json_object_get(backstop, "on")))
+		find(doctor, WARN, "backstop", "see the log of ppnd, and nft list tables",
+		     "off: %s; a new interface is open until ppnd has sealed it",
+		     cli_text(backstop, "why"));
 	if (*cli_text(seal, "pins_why"))
 		find(doctor, FAIL, "pins", "mount -t bpf bpf /sys/fs/bpf, then restart ppnd", "%s",
 		     cli_text(seal, "pins_why"));

@@ -102,6 +102,14 @@ static bool parse(struct cli *ret_cli, int argc, char **argv)
 
 /* ---- what the verbs share ---- */
 
+/* What somebody typed may be in it: JSON takes UTF-8 alone, and a terminal obeys control characters. */
+static void make_printable(char *text)
+{
+	for (; *text; text++)
+		if (*text < ' ' || *text > '~')
+			*text = '?';
+}
+
 enum ppn_exit cli_error(const struct cli *cli, enum ppn_exit code, const char *format, ...)
 {
 	char text[512];
@@ -110,6 +118,7 @@ enum ppn_exit cli_error(const struct cli *cli, enum ppn_exit code, const char *f
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
+	make_printable(text);
 	if (cli->json)
 		cli_print(json_pack("{s:s}", "error", text));
 	else
@@ -252,8 +261,9 @@ int main(int argc, char **argv)
 		if (strcmp(verbs[i].name, cli.argv[0]) == 0)
 			verb = &verbs[i];
 	if (!verb) {
-		fprintf(stderr, "ppn: no such verb: %s\n", cli.argv[0]);
-		usage(stderr);
+		(void)cli_error(&cli, PPN_EXIT_USAGE, "no such verb: %s", cli.argv[0]);
+		if (!cli.json)
+			usage(stderr);
 		return PPN_EXIT_USAGE;
 	}
 	cli.argc--;

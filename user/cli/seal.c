@@ -64,7 +64,7 @@ static json_t *status_with_rates(const struct cli *cli, enum ppn_exit *ret_exit)
 	return now;
 }
 
-static void print_interface(const json_t *interface)
+static void print_interface(const json_t *interface, bool observes)
 {
 	const char *hold = cli_text(interface, "hold");
 
@@ -74,8 +74,9 @@ static void print_interface(const json_t *interface)
 	if (*cli_text(interface, "why"))
 		printf("%-15s          %s\n", "", cli_text(interface, "why"));
 	if (json_is_integer(json_object_get(interface, "dropped")))
-		printf("%-15s          %lld dropped, %lld passed\n", "",
+		printf("%-15s          %lld %s, %lld passed\n", "",
 		       (long long)cli_number(interface, "dropped"),
+		       observes ? "would be dropped" : "dropped",
 		       (long long)cli_number(interface, "passed"));
 }
 
@@ -128,7 +129,7 @@ static void print_status(const json_t *status)
 	       mode_text(cli_text(seal, "mode")));
 	print_backstop(seal);
 	json_array_foreach(interfaces, i, interface)
-		print_interface(interface);
+		print_interface(interface, strcmp(cli_text(seal, "mode"), "observe") == 0);
 	if (!json_array_size(interfaces))
 		puts("no external interface");
 	printf("\n%-5s %-16s %14s %16s %10s\n", "", "REASON", "PACKETS", "BYTES", "A SECOND");

@@ -63,10 +63,9 @@ enum ppn_exit cli_wait(const struct cli *cli)
 }
 
 /* Listening sockets that the seal keeps from somebody now: [{what, inode}]. NULL: nobody can say. */
-static json_t *behind_the_seal(const struct cli *cli)
+static json_t *behind_the_seal(const struct cli *cli, enum ppn_exit *ret_exit)
 {
-	enum ppn_exit code;
-	json_t *check = cli_ask(cli, json_pack("{s:s}", "verb", "check"), &code), *row;
+	json_t *check = cli_ask(cli, json_pack("{s:s}", "verb", "check"), ret_exit), *row;
 	json_t *list = check ? json_array() : NULL;
 	size_t i;
 
@@ -103,9 +102,11 @@ static void print_reachable(const json_t *list)
 
 enum ppn_exit cli_unseal(const struct cli *cli)
 {
-	json_t *reachable = behind_the_seal(cli), *answer;
 	enum ppn_exit code;
+	json_t *reachable = behind_the_seal(cli, &code), *answer;
 
+	if (!reachable && code == PPN_EXIT_NO_DAEMON)
+		return code; /* said once */
 	if (!cli->json)
 		print_reachable(reachable);
 	if (!cli_confirmed(cli, "unseal")) {

@@ -79,7 +79,7 @@ enum ppn_exit cli_watch(const struct cli *cli)
 	json_t *answer;
 	int err;
 
-	if (for_s < 0)
+	if (for_s < 0 || (cli->for_text && !for_s))
 		return cli_error(cli, PPN_EXIT_USAGE, "%s is no time, such as 30s or 5m",
 				 cli->for_text);
 	err = cli->pcap ? pcap_open(&watch.pcap, cli->pcap) : 0;

@@ -105,9 +105,16 @@ json_t *ppn_ctl_ask(const char *path, json_t *request,
 		    void (*part)(void *arg, const char *kind, json_t *part), void *arg,
 		    enum ppn_exit *ret_exit)
 {
-	_cleanup_close_ int fd = connect_to(path);
-	int err = fd < 0 ? fd : send_request(fd, request);
+	_cleanup_close_ int fd = -EBADF;
+	int err;
 
+	if (!request) { /* json_pack() takes UTF-8 alone */
+		*ret_exit = PPN_EXIT_USAGE;
+		return json_pack("{s:i, s:s}", "schema", PPN_CTL_SCHEMA, "error",
+				 "an argument is not UTF-8");
+	}
+	fd = connect_to(path);
+	err = fd < 0 ? fd : send_request(fd, request);
 	json_decref(request);
 	if (err == -ENOENT || err == -ECONNREFUSED) {
 		*ret_exit = PPN_EXIT_NO_DAEMON;

@@ -102,8 +102,12 @@ static void verb_wait(struct ppnd *ppnd, struct ppn_ctl_call *call, json_t *requ
 	json_int_t seconds = json_is_integer(timeout) ? json_integer_value(timeout) : -1;
 
 	(void)uid;
-	if (state < 0 || seconds < 0 || seconds > WAIT_MAX_S)
-		ppn_ctl_error(call, PPN_EXIT_USAGE, "wait wants a state and timeout_s, 0 to %d",
+	if (state < 0)
+		ppn_ctl_error(
+			call, PPN_EXIT_USAGE,
+			"no state is called that: blind, scanning, holding, bound, isolated, damaged");
+	else if (seconds < 0 || seconds > WAIT_MAX_S)
+		ppn_ctl_error(call, PPN_EXIT_USAGE, "a wait (timeout_s) lasts 0 to %d seconds",
 			      WAIT_MAX_S);
 	else if ((int)ppnd->genesis.state == state)
 		ppn_ctl_answer(call, PPN_EXIT_OK, ppnd_status_json(ppnd));
@@ -231,10 +235,12 @@ static void verb_trial(struct ppnd *ppnd, struct ppn_ctl_call *call, json_t *req
 	char why[PPN_WHY_LEN];
 	int err;
 
-	if (!act || (!begins && strcmp(act, "confirm") != 0) ||
-	    (begins && (for_s < PPND_TRIAL_MIN_S || for_s > PPND_TRIAL_MAX_S))) {
-		ppn_ctl_error(call, PPN_EXIT_USAGE,
-			      "trial wants act, begin or confirm, and to begin for_s, %d to %d",
+	if (!act || (!begins && strcmp(act, "confirm") != 0)) {
+		ppn_ctl_error(call, PPN_EXIT_USAGE, "trial: act is begin or confirm");
+		return;
+	}
+	if (begins && (for_s < PPND_TRIAL_MIN_S || for_s > PPND_TRIAL_MAX_S)) {
+		ppn_ctl_error(call, PPN_EXIT_USAGE, "a trial (for_s) lasts %d to %d seconds",
 			      PPND_TRIAL_MIN_S, PPND_TRIAL_MAX_S);
 		return;
 	}
@@ -259,10 +265,15 @@ static void egress_change(struct ppnd *ppnd, struct ppn_ctl_call *call, const js
 	char why[160];
 	int err;
 
-	if (!service || !prefix || (opens && (for_s < 1 || for_s > PPND_OPENING_MAX_S))) {
-		ppn_ctl_error(call, PPN_EXIT_USAGE,
-			      "egress wants service and prefix, and to open for_s, 1 to %d",
-			      PPND_OPENING_MAX_S);
+	if (!service || !prefix) {
+		ppn_ctl_error(call, PPN_EXIT_USAGE, "egress wants service and prefix");
+		return;
+	}
+	if (opens && (for_s < 1 || for_s > PPND_OPENING_MAX_S)) {
+		ppn_ctl_error(
+			call, PPN_EXIT_USAGE,
+			"an opening (for_s) lasts 1 to %d seconds; what lasts is the roster's",
+			PPND_OPENING_MAX_S);
 		return;
 	}
 	if (ppnd_egress_parse(&rule, service, prefix, why)) {
@@ -325,7 +336,7 @@ static void verb_watch(struct ppnd *ppnd, struct ppn_ctl_call *call, json_t *req
 
 	(void)uid;
 	if (err == -EINVAL)
-		ppn_ctl_error(call, PPN_EXIT_USAGE, "watch wants for_s, a day at most");
+		ppn_ctl_error(call, PPN_EXIT_USAGE, "a watch (for_s) lasts a day at most");
 	else if (err == -EBUSY)
 		ppn_ctl_error(call, PPN_EXIT_FAILURE, "enough are watching: try again");
 	else if (err == -ENOMEM)

@@ -58,6 +58,7 @@ struct ppnd_interface {
 };
 
 struct ppnd_seal {
+	bool off; /* unsealed: nothing of it is put on again */
 	bool observe;
 	bool forced; /* observe because configuration or command line say so */
 	bool seat; /* a seat runs here */

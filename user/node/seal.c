@@ -370,6 +370,7 @@ int ppnd_seal_off(struct ppnd *ppnd, char ret_why[static PPN_WHY_LEN])
 {
 	int err;
 
+	ppnd->seal.off = true;
 	if (ppnd->seal.retry)
 		(void)evtimer_del(ppnd->seal.retry);
 	err = ppn_datapath_unseal(ppnd->dp, ret_why);

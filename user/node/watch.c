@@ -163,6 +163,7 @@ void ppnd_watch_sample(struct ppnd *ppnd, const struct ppn_sample *sample)
 
 void ppnd_watch_stop(struct ppnd *ppnd)
 {
+	const bool watched = ppnd_watch_on(ppnd);
 	struct watcher *watcher;
 
 	if (!ppnd->samples)
@@ -175,4 +176,7 @@ void ppnd_watch_stop(struct ppnd *ppnd)
 	}
 	free(ppnd->samples);
 	ppnd->samples = NULL;
+	/* The programs sample no more: it would cost each packet of a flood, and nobody reads. */
+	if (watched)
+		(void)ppnd_seal_column(ppnd, ppnd->genesis.state);
 }
