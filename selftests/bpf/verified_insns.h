@@ -10,6 +10,7 @@
 /* X(kernel, patchlevel, seal, seal_tc, egress, frame_in, frame_out) */
 #define VERIFIED_INSNS(X)                         \
 	X(6, 1, 68522, 106390, 82016, 12247, 330) \
+	X(6, 12, 64882, 66430, 72714, 3288, 330)  \
 	X(6, 18, 66473, 72153, 75816, 3015, 309)
 
 #endif

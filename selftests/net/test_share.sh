@@ -4,7 +4,7 @@
 # timeout: 240
 #
 # The seal as one of several XDP programs, by libxdp's dispatcher, which not every kernel takes; xdp-loader
-# is the stranger's.
+# is the stranger's. A program that does not share is test_interfaces.sh's.
 #
 #   peer ---[lan]--- box:eth0     pings box all the time; counter.bpf.c counts what the seal lets through
 #
@@ -138,15 +138,3 @@ drops "sealed again"
 is "nothing reached the stack in all this" "$(reached)" "$before"
 ppn unseal --yes >/dev/null
 is "unseal leaves no program" "$(on_device)" null
-node_stop box ppnd
-
-# ---- a program that is nobody's dispatcher -------------------------------------------------------
-
-node_start box single stranger native eth0
-wait_for 5 grep -qE '^[0-9]+$' "$(node_log box single)"
-SINGLE=$(grep -E '^[0-9]+$' "$(node_log box single)")
-start
-is "one that does not share: TC, and it stays" "$(status hold) $(on_device)" "tc stranger"
-check "said" says "program $SINGLE (stranger) is another's"
-is "ppn status: exit code 5" "$(exit_of ppn status)" 5
-is "ppn seal status: exit code 5" "$(exit_of ppn seal status)" 5
