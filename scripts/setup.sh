@@ -24,7 +24,7 @@ packages_of() {
 		;;
 	vm)
 		echo qemu-system-x86 udev busybox-static kmod python3 python3-requests \
-			python3-argcomplete python3-pkg-resources
+			python3-argcomplete python3-pkg-resources xdp-tools
 		;;
 	deb) echo dpkg-dev lintian ;;
 	boot) echo systemd-container debootstrap iproute2 ;;

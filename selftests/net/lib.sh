@@ -40,6 +40,7 @@
 #   skip_all REASON                plan N (else the plan follows at the end)
 #   diag TEXT...
 #   have_wireguard                 does this kernel have it?
+#   have_modules_folder            sees to it: something can be mounted on /lib/modules
 #
 # Programs of the build ($PPN_BUILD) and helpers (selftests/net/*.c) are on the PATH.
 # PPN_SHELL=1 with a terminal: a shell in the world of a test that failed.
@@ -356,6 +357,14 @@ link_napi() {
 
 have_wireguard() {
 	ip link add wgprobe type wireguard 2>/dev/null && ip link del wgprobe
+}
+
+# A machine whose kernel has everything built in has no such folder.
+have_modules_folder() {
+	[ ! -d /lib/modules ] || return 0
+	mkdir "$WORLD/lib" "$WORLD/lib.work"
+	mount -t overlay -o "lowerdir=/usr/lib,upperdir=$WORLD/lib,workdir=$WORLD/lib.work" overlay /usr/lib
+	mkdir /usr/lib/modules
 }
 
 # ---- packets ------------------------------------------------------------------------------

@@ -250,8 +250,17 @@ wait_for 10 admin unlock --passphrase-file "$DESK/passphrase"
 sink cellar
 node_start stranger flood flood eth0 192.0.2.3
 check "the flood reaches cellar" wait_for 5 moves 1000 delivered cellar
-start cellar setpriv --bounding-set=-bpf,-sys_admin,-perfmon --inh-caps=-bpf,-sys_admin,-perfmon
+
+# As it boots: ppn-seal.service, then ppnd.
+REFUSED=(setpriv "--bounding-set=-bpf,-sys_admin,-perfmon" "--inh-caps=-bpf,-sys_admin,-perfmon")
+blind() { node_exec cellar "${REFUSED[@]}" ppnd --blind --config "$(node_dir cellar)/etc/ppnd.conf"; }
+is "before ppnd, BPF refused: sealed, exit code 5" "$(blind >&2; echo $?)" 5
+# The socket's count: what the stack answered before tells it for seconds, by lo, whom it did not find.
+n=$(sunk cellar)
+check_fails "dark: no claim port" node_exec stranger nc -zw1 192.0.2.3 9443
+start cellar "${REFUSED[@]}"
 check "a ppnd whose BPF is refused goes on" wait_state cellar holding
+is "nothing of the flood has reached a socket since" "$(sunk cellar)" "$n"
 is "status says what holds" "$(hold cellar eth0)" nft
 is "its exit code, too" "$(ppn cellar status >/dev/null; echo $?)" 5
 is "and that of seal status" "$(ppn cellar seal status >/dev/null; echo $?)" 5
@@ -282,13 +291,31 @@ from scapy.all import Ether, IPv6, UDP, sendp
 sendp(Ether(src='02:00:00:00:00:66', dst='$(node_exec cellar cat /sys/class/net/eth0/address)')
       / IPv6(src='$SEAT', dst='$MESH') / UDP(sport=1, dport=8091) / (b'x' * 16), iface='eth0', verbose=False)"
 is "a mesh address on the wire is dropped" "$(spoofed)" "$((outside + 1))"
+
+# Frames are obeyed by BPF alone.
+shut() { node_exec cellar nft -j list counters | jq '[.nftables[].counter? | select(.name == "mesh_shut") | .packets] | add'; }
+n=$(shut)
+check_fails "a command is not obeyed: the seat is told" admin send isolate cellar --timeout $((2 * FACTOR))
+check "its frame was dropped" test "$(shut)" -gt "$n"
+is "and cellar is bound" "$(status cellar .state)" bound
+
 node_exec cellar nft flush ruleset
 took "nft flush ruleset: back" table cellar
 node_stop cellar ppnd KILL
 check "killed: the rules stay" table cellar
-start cellar setpriv --bounding-set=-bpf,-sys_admin,-perfmon --inh-caps=-bpf,-sys_admin,-perfmon
+start cellar "${REFUSED[@]}"
 check "started again: bound" wait_state cellar bound
 check "and meshed" wait_for 20 node_exec desk ping -6 -n -q -c1 -W"$FACTOR" "$MESH"
+node_reboot cellar
+n=$(sunk cellar)
+is "rebooted, before ppnd: sealed, exit code 5" "$(blind >&2; echo $?)" 5
+sink cellar
+check_fails "and no mesh" node_exec desk ping -6 -n -q -c1 -W1 "$MESH"
+start cellar "${REFUSED[@]}"
+check "then ppnd: bound" wait_state cellar bound
+check "and meshed again" wait_for 20 node_exec desk ping -6 -n -q -c1 -W"$FACTOR" "$MESH"
+is "bound, too, nothing of the flood reaches a socket" "$(sunk cellar)" "$n"
+check "which goes on" moves 1000 dropped cellar dark_in
 
 # ---- off ----------------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 world "$@"
 
+have_modules_folder
 node_add box
 node_add desk
 net_link box:eth0 desk:eth0
@@ -86,7 +87,7 @@ check "(in words)" says '^fail +kernel +5.10.0-9-amd64 is older than 6.1'
 kernel 6.12.0-4-amd64 $bpf $rest CONFIG_WIREGUARD=y CONFIG_LOCK_DOWN_KERNEL_FORCE_CONFIDENTIALITY=y
 is "locked down" "$(level lockdown --kernel 6.12.0-4-amd64)" warn
 check "one that is not there" exits 0 doctor --kernel 6.99.0
-check "(in words)" says '^warn +bpf +its configuration is not here'
+check "(in words)" says '^warn +bpf +its configuration is in neither'
 check "no version" exits 2 doctor --kernel ../../etc/passwd
 
 # ---- the hook of the package ------------------------------------------------------------------------

@@ -117,7 +117,7 @@ for how in native generic link; do
 	node_exec box ip link set tmp name wan2
 	check "a stranger ($how) holds XDP: TC" held wan2 tc
 	check "named by id and name" eval '[[ $(iface wan2 .why) == *"program $theirs (stranger)"* ]]'
-	is "exit code 5" "$(exit_of ppn status)" 5
+	is "exit code 5" "$(exit_of ppn status)/$(exit_of ppn seal status)" 5/5
 	is "it stays" "$(node_exec box ip -j -d link show dev wan2 | jq '.[0].xdp.prog.id')" "$theirs"
 	node_stop box "$how"
 	check "when it goes XDP takes over" held wan2 native

@@ -131,7 +131,7 @@ static void check_build(struct doctor *doctor, size_t row)
 	if (ppn_kconfig_read(doctor->version, builds[row].options, n, values)) {
 		find(doctor, WARN, builds[row].what,
 		     "install the kernel's package, whose config tells",
-		     "its configuration is not here: no /boot/config of it");
+		     "its configuration is in neither /boot nor /lib/modules");
 		return;
 	}
 	for (size_t i = 0; i < n; i++)

@@ -66,6 +66,9 @@ int ppn_kconfig_read(const char *version, const char *const *options, size_t n, 
 	if (!version && !read_config("/proc/config.gz", options, n, ret_values))
 		return 0;
 	snprintf(path, sizeof(path), "/boot/config-%s", name);
+	if (!read_config(path, options, n, ret_values))
+		return 0;
+	snprintf(path, sizeof(path), "/lib/modules/%s/config", name);
 	return read_config(path, options, n, ret_values);
 }
 

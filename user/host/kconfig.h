@@ -8,8 +8,8 @@
 
 /*
  * Options by name, "CONFIG_..."; ret_values gets 'y', 'm', or 'n' for each. Of the kernel that runs
- * (NULL): /proc/config.gz, else as of any version: /boot/config-VERSION. -ENOENT: neither is there, all
- * values are '?'. -EINVAL: a version that is none.
+ * (NULL): /proc/config.gz, else as of any version: /boot/config-VERSION, or /lib/modules/VERSION/config,
+ * where newer Debian kernels bring it. -ENOENT: none is there, all values are '?'. -EINVAL: a version that is none.
  */
 int ppn_kconfig_read(const char *version, const char *const *options, size_t n, char *ret_values);
 /* Is NAME.ko among the modules of that version (NULL: that runs), by depmod's list? */

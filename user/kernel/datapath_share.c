@@ -172,6 +172,26 @@ static bool is_current(const struct ppn_datapath *dp, uint32_t ifindex, uint32_t
 	return found;
 }
 
+/* Who else is called, by id and name. */
+static int say_shared(const struct ppn_datapath *dp, uint32_t ifindex, const char *name,
+		      char *ret_why)
+{
+	struct xdp_multiprog *mp = dispatcher_on(ifindex);
+	char other[BPF_OBJ_NAME_LEN], others[64] = "";
+	struct xdp_program *prog = NULL;
+	size_t len = 0;
+
+	while (mp && len < sizeof(others) && (prog = xdp_multiprog__next_prog(prog, mp)))
+		if (!dp_is_ours(dp, xdp_program__id(prog)))
+			len += (size_t)snprintf(others + len, sizeof(others) - len, "%s%u (%s)",
+						len ? ", " : " with ", xdp_program__id(prog),
+						dp_program_name(xdp_program__id(prog), other));
+	xdp_multiprog__close(mp);
+	return dp_why(ret_why, 0,
+		      "%s: shared%s by libxdp's dispatcher: no pinned link, others can take it off",
+		      name, others);
+}
+
 int dp_share_attach(struct ppn_datapath *dp, uint32_t ifindex, char *ret_why)
 {
 	uint32_t *id = shared_id(dp, ifindex);
@@ -197,10 +217,7 @@ int dp_share_attach(struct ppn_datapath *dp, uint32_t ifindex, char *ret_why)
 		return dp_why(ret_why, err,
 			      "%s: not shared, this kernel refuses the dispatcher: %s", name,
 			      strerror(-err));
-	(void)dp_why(ret_why, 0,
-		     "%s: shared by libxdp's dispatcher: no pinned link, others can take it off",
-		     name);
-	return 0;
+	return say_shared(dp, ifindex, name, ret_why);
 }
 
 int dp_share_detach_all(struct ppn_datapath *dp)

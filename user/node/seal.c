@@ -71,10 +71,8 @@ static void hold_interface(struct ppnd *ppnd, struct ppnd_interface *interface)
 	if (ppn_datapath_seal(ppnd->dp, interface->ifindex, &interface->hold, interface->why))
 		interface->hold = below(ppnd);
 	interface->tried_ms = ppnd_now_ms();
-	interface->xdp_id = 0;
-	if (interface->hold < PPN_HOLD_GENERIC &&
-	    !ppn_datapath_look(ppnd->dp, interface->ifindex, &look))
-		interface->xdp_id = look.xdp_id;
+	(void)ppn_datapath_look(ppnd->dp, interface->ifindex, &look);
+	interface->xdp_id = look.xdp_id;
 	say_hold(interface, &was);
 	interface->said = true;
 }
@@ -189,13 +187,19 @@ static void drop_gone(struct ppnd *ppnd, const struct ppn_device *devices, size_
 	seal->n = kept;
 }
 
-/* A step up the ladder may be free now: a stranger's program went, or the last try was long ago. */
+/*
+ * A step up the ladder may be free now: a stranger's program went, or the last try was long ago. Or it is shared
+ * with others than it was.
+ */
 static bool may_rise(const struct ppnd_interface *interface, const struct ppn_look *look)
 {
-	if (look->by_link || interface->hold >= PPN_HOLD_GENERIC)
+	const bool changed = look->xdp_id != interface->xdp_id;
+
+	if (look->by_link)
 		return false;
-	return look->xdp_id != interface->xdp_id ||
-	       (!look->xdp_id && ppnd_now_ms() - interface->tried_ms >= RETRY_MS);
+	if (interface->hold >= PPN_HOLD_GENERIC)
+		return changed && look->is_held && look->hold == interface->hold;
+	return changed || (!look->xdp_id && ppnd_now_ms() - interface->tried_ms >= RETRY_MS);
 }
 
 /* Is it as it was left? True: it had lost something, and was sealed again. */
