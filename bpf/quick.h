@@ -42,7 +42,7 @@ static __always_inline int ppn_quick_port(__u64 word, __u8 proto, const void *l4
 									  PPN_REASON_PORT_SHUT;
 }
 
-/* high, low: the other side's address. len: of the segment or datagram. */
+/* high, low: the other side's address. len: of the segment or datagram, a UDP header or more. */
 static __always_inline int ppn_quick_transport(__u64 word, __u8 proto, const void *l4,
 					       const void *end, __u32 len, __u64 high, __u64 low)
 {
@@ -72,7 +72,7 @@ static __always_inline int ppn_quick_ip4(__u64 word, const void *at, const void 
 	const __u64 fields = bpf_be64_to_cpu(ppn_load64(&ip->tot_len));
 	const __u64 total = fields >> 48;
 
-	if (total < sizeof(*ip))
+	if (total < sizeof(*ip) + sizeof(struct udphdr))
 		return PPN_REASON_NONE;
 	if (total > (__u64)(end - at))
 		return PPN_REASON_SHORT;
@@ -92,6 +92,8 @@ static __always_inline int ppn_quick_ip6(const struct ppn_policy *p, __u64 word,
 	if (at + sizeof(*ip) + sizeof(struct udphdr) > end)
 		return PPN_REASON_NONE;
 	payload = bpf_ntohs(ip->payload_len);
+	if (payload < sizeof(struct udphdr))
+		return PPN_REASON_NONE;
 	if (payload + sizeof(*ip) > (__u64)(end - at))
 		return PPN_REASON_SHORT;
 	source = ppn_load64(&ip->saddr);
