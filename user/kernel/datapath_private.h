@@ -120,6 +120,8 @@ const char *dp_ifname(uint32_t ifindex, char ret_name[static 16]);
 /* What decides whether a driver takes XDP: "driver veth, mtu 9000, 1 queue, LRO on". */
 #define DP_FACTS_LEN 80
 const char *dp_facts(const char *ifname, char ret_facts[static DP_FACTS_LEN]);
+/* Of a driver that takes native programs and was seen not to run them: what was seen. NULL: of no such driver. */
+const char *dp_distrust(const char *ifname);
 /* libbpf's words for what the kernel said in its acknowledgement (extack), else the error's. */
 const char *dp_kernel_said(int err);
 

@@ -120,12 +120,18 @@ static int ethtool(int fd, const char *ifname, void *command)
 	return ioctl(fd, SIOCETHTOOL, &request) ? -errno : 0;
 }
 
+/* info: what it is put into. */
+static const char *driver_of(int fd, const char *ifname, struct ethtool_drvinfo *info)
+{
+	*info = (struct ethtool_drvinfo){ .cmd = ETHTOOL_GDRVINFO };
+	return !ethtool(fd, ifname, info) && info->driver[0] ? info->driver : "unknown";
+}
+
 static void put_driver(int fd, const char *ifname, char *text)
 {
-	struct ethtool_drvinfo info = { .cmd = ETHTOOL_GDRVINFO };
-	bool known = !ethtool(fd, ifname, &info) && info.driver[0];
+	struct ethtool_drvinfo info;
 
-	(void)snprintf(text, DP_FACTS_LEN, "driver %.31s", known ? info.driver : "unknown");
+	(void)snprintf(text, DP_FACTS_LEN, "driver %.31s", driver_of(fd, ifname, &info));
 }
 
 static size_t put_mtu(int fd, const char *ifname, char *text, size_t room)
@@ -172,4 +178,25 @@ const char *dp_facts(const char *ifname, char ret_facts[static DP_FACTS_LEN])
 	put_lro(fd, ifname, ret_facts + len, DP_FACTS_LEN - len);
 	close(fd);
 	return ret_facts;
+}
+
+const char *dp_distrust(const char *ifname)
+{
+	static const struct {
+		const char *driver, *seen;
+	} distrusted[] = {
+		{ "vmxnet3", "it runs no native program any more once it was down (Linux 6.12)" },
+	};
+	int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct ethtool_drvinfo info;
+	const char *driver, *seen = NULL;
+
+	if (fd < 0)
+		return NULL;
+	driver = driver_of(fd, ifname, &info);
+	for (size_t i = 0; i < sizeof(distrusted) / sizeof(distrusted[0]); i++)
+		if (!strcmp(driver, distrusted[i].driver))
+			seen = distrusted[i].seen;
+	close(fd);
+	return seen;
 }

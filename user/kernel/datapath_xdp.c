@@ -111,10 +111,15 @@ static int create(struct ppn_datapath *dp, uint32_t ifindex, int prog_fd, bool w
 		  char *ret_why)
 {
 	char name[16], facts[DP_FACTS_LEN];
+	const char *distrust;
 	int fd = -EOPNOTSUPP;
 
 	dp_ifname(ifindex, name);
-	if (with_native) {
+	distrust = with_native ? dp_distrust(name) : NULL;
+	if (distrust) {
+		(void)dp_why(ret_why, 0, "%s: generic, native not tried (%s): %s", name,
+			     dp_facts(name, facts), distrust);
+	} else if (with_native) {
 		fd = create_link(ifindex, prog_fd, XDP_FLAGS_DRV_MODE);
 		if (fd == -ENODEV)
 			return dp_why(ret_why, fd, "%s is gone", name);
