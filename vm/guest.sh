@@ -11,7 +11,8 @@ export HOME=/root
 mountpoint -q /sys/fs/bpf || mount -t bpf bpf /sys/fs/bpf
 mountpoint -q /sys/kernel/tracing || mount -t tracefs tracefs /sys/kernel/tracing
 mkdir -p /run/netns /run/wireguard
-for module in wireguard veth sch_ingress cls_bpf act_bpf nf_tables tun bridge; do
+for module in wireguard veth sch_ingress cls_bpf act_bpf nf_tables tun bridge 8021q bonding \
+	virtio_net vmxnet3 e1000 e1000e; do
 	modprobe "$module" || echo "# vm: no module $module"
 done
 ip link set lo up

@@ -9,11 +9,37 @@
 # The exit code comes back in a file of that folder: a guest that crashes or never gets
 # there has failed, whatever it has printed. Time limit: PPN_VM_TIMEOUT seconds (1200).
 #
-# Environment that goes in: PPN_*, TESTS. More devices: PPN_VM_QEMU_OPTS.
+# Environment that goes in: PPN_*, TESTS. More devices: PPN_VM_QEMU_OPTS. Every guest has the cards of `nics`, down
+# until a test takes them.
 set -euo pipefail
 
 here=$(realpath "$(dirname "${BASH_SOURCE[0]}")")
 cache=${PPN_VM_CACHE:-${HOME:-/root}/.cache/ppn-vm}
+
+# The cards, as WIRE MODEL[,OPTION...]. The Nth of a wire has the address 52:54:00:00:WIRE:N. What a wire carries goes to all
+# on it. virtio takes XDP natively only without the host's offloads, and wants queues of its own for it; a bond by LACP wants
+# ports that tell their speed.
+nics=(
+	"1 virtio-net-pci,mq=on,vectors=10,guest_tso4=off,guest_tso6=off,guest_ecn=off,guest_ufo=off"
+	"1 vmxnet3"
+	"1 e1000"
+	"1 e1000e"
+	"1 virtio-net-pci"
+	"2 virtio-net-pci,speed=1000,duplex=full"
+	"2 virtio-net-pci,speed=1000,duplex=full"
+	"3 e1000e"
+	"3 virtio-net-pci,speed=1000,duplex=full"
+)
+
+nic_options() {
+	local wire model
+	local -A last=()
+	while read -r wire model; do
+		last[$wire]=$((${last[$wire]:-0} + 1))
+		printf -- '-netdev hubport,id=n%s,hubid=%d -device %s,netdev=n%s,mac=52:54:00:00:%02x:%02x,romfile= ' \
+			"$wire-${last[$wire]}" "$wire" "$model" "$wire-${last[$wire]}" "$wire" "${last[$wire]}"
+	done < <(printf '%s\n' "${nics[@]}")
+}
 
 # guest_command OUT COMMAND...: what guest.sh will run; vng itself would lose the quotes.
 guest_command() {
@@ -41,7 +67,7 @@ main() {
 	guest_command "$@" >"$out/command"
 	opts=(--run "$cache/$suite/boot/vmlinuz-$version" --disable-kvm --disable-microvm
 		--cpus 2 --memory 2G "--rwdir=/mnt=$out")
-	[ -z "${PPN_VM_QEMU_OPTS:-}" ] || opts+=("--qemu-opts=$PPN_VM_QEMU_OPTS")
+	opts+=("--qemu-opts=$(nic_options)${PPN_VM_QEMU_OPTS:-}")
 	echo "# vm: booting Linux $version ($suite)"
 	# Through a pipe: qemu truncates a console that is a file.
 	PATH=$cache/tools/usr/bin:$PATH PYTHONPATH=$cache/tools/usr/lib/python3/dist-packages \
@@ -57,7 +83,7 @@ main() {
 }
 
 if [ $# -lt 2 ]; then
-	sed -n '4,13s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
+	sed -n '4,14s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
 	exit 2
 fi
 main "$@"

@@ -28,6 +28,7 @@ enum {
 	CLOSED_PORT = 999,
 	PER_SECOND = 20000,
 	TICK_NS = 1000000,
+	TICKS = 1000, /* a second */
 };
 
 static const uint8_t head[ETH_HLEN] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0, 0x66 };
@@ -140,17 +141,23 @@ int main(int argc, char **argv)
 	static size_t (*const make[KINDS])(uint8_t *, in_addr_t) = { make_udp, make_syn, make_echo,
 								     make_fragment, make_udp6 };
 	static uint8_t frames[KINDS][FRAME];
-	const struct timespec tick = { .tv_nsec = TICK_NS };
+	struct timespec tick = { .tv_nsec = TICK_NS };
 	struct sockaddr_ll link = { .sll_family = AF_PACKET };
 	size_t len[KINDS], next = 0;
 	in_addr_t to;
+	long rate;
 	int fd, each;
 
 	if (argc < 3 || inet_pton(AF_INET, argv[2], &to) != 1) {
 		fputs("usage: flood DEVICE ADDRESS [PACKETS_A_SECOND]\n", stderr);
 		return 2;
 	}
-	each = (int)(argc > 3 ? strtol(argv[3], NULL, 10) : PER_SECOND) / 1000;
+	rate = argc > 3 ? strtol(argv[3], NULL, 10) : PER_SECOND;
+	each = (int)(rate / TICKS);
+	if (each < 1) {
+		each = 1;
+		tick.tv_nsec = TICK_NS * TICKS / (rate > 1 ? rate : 2);
+	}
 	link.sll_ifindex = (int)if_nametoindex(argv[1]);
 	fd = socket(AF_PACKET, SOCK_RAW, 0);
 	if (fd < 0 || bind(fd, (void *)&link, sizeof(link))) {
