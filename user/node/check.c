@@ -190,13 +190,17 @@ static void check_addresses(struct check *check)
 	}
 }
 
-static void check_mounts(struct check *check)
+/* Mounts that nobody can read may be a root over iSCSI: then there is no answer. */
+static int check_mounts(struct check *check)
 {
 	_cleanup_free_ struct ppn_mount *mounts = NULL;
 	size_t n = 0;
+	int err = ppn_mounts_read(1, &mounts, &n);
 
-	if (ppn_mounts_read(1, &mounts, &n) && ppn_mounts_read(0, &mounts, &n))
-		return;
+	if (err)
+		err = ppn_mounts_read(0, &mounts, &n);
+	if (err)
+		return err;
 	for (size_t i = 0; i < n; i++) {
 		struct ppn_cut_mount fact = {
 			.point = mounts[i].point,
@@ -217,6 +221,7 @@ static void check_mounts(struct check *check)
 			 ppn_cut_medium_text(fact.medium), block[0] ? block : mounts[i].source);
 		add(check, "mount", what, &answer, 0);
 	}
+	return 0;
 }
 
 static void check_guests(struct check *check)
@@ -251,7 +256,12 @@ int ppnd_check(struct ppnd *ppnd, struct ppn_ctl_call *call, json_t **ret_answer
 	check.rows = json_array();
 	take_policy(&check);
 	check_addresses(&check);
-	check_mounts(&check);
+	err = check_mounts(&check);
+	if (err) {
+		json_decref(check.rows);
+		ppnd_facts_free(&check.facts);
+		return err;
+	}
 	check_guests(&check);
 	check_sockets(&check);
 	*ret_answer = json_pack("{s:s, s:s, s:I, s:b, s:o}", "state",
