@@ -238,7 +238,9 @@ check "killed, and over: the kernel alone refuses" wait_for 20 eval '! tls 2>/de
 node_stop box ppnd
 start_ppnd
 ppn wait bound --timeout 10
-check "the next ppnd writes its end" wait_for 10 eval "ppn ledger show | tail -n 3 | grep -q 'ended tcp/443'"
+check "the next ppnd writes its end at once" wait_for 5 eval "ppn ledger show | grep -q 'ended tcp/443 to 198.51.100.9/32'"
+check_fails "and has it no more" eval "rules | grep -q 'tcp/443'"
+check "beside others that go on" test "$(rules | wc -l)" -ge 6
 
 # ---- the cloud's metadata service ---------------------------------------------------------------
 

@@ -165,7 +165,13 @@ is "the ledger says so" "$(trials two)" "began for 60 s;ended by a claim;"
 node_start box db nc -lk 192.0.2.2 5432
 wait_for 5 node_exec box sh -c 'ss -Htln sport = 5432 | grep -q 5432'
 check "unseal asks first" exits 2 ppn unseal </dev/null
-check "and says what it lets in" says 'tcp/5432 on 192.0.2.2 (nc)'
+check "and says what it lets in, and whose it is" says "tcp/5432 on 192.0.2.2 (nc, $(node_pid box db))"
+node_stop box ppnd KILL
+check "with ppnd dead it says so" exits 3 ppn unseal --yes
+check "(and that the seal stays)" says 'what is sealed stays sealed'
+check "(and what to do)" says 'systemctl start ppnd'
+check_fails "it does stay" node_exec desk nc -z -w 1 192.0.2.2 5432
+start_ppnd box
 check "unsealed" exits 0 ppn unseal --yes
 check "(said again)" says 'tcp/5432'
 check "everybody comes in" wait_for 5 node_exec desk nc -z -w 1 192.0.2.2 5432

@@ -7,6 +7,8 @@
 #include <jansson.h>
 #include <ppn/ctl.h>
 
+#include "host/procs.h"
+
 struct cli {
 	const char *run_dir, *state_dir;
 	bool json, yes, observed, confirm;
@@ -47,5 +49,9 @@ void cli_print(json_t *object);
 /* Reading answers: what is missing or null is the empty text, 0, or NULL. */
 const char *cli_text(const json_t *object, const char *key);
 json_int_t cli_number(const json_t *object, const char *key);
+/* " (NAME, PID)" of the process that holds the row's "inode", as far as we may see it; else "". */
+enum { CLI_WHO_LEN = 48 };
+const char *cli_who(const struct ppn_proc_socket *procs, size_t n, const json_t *row,
+		    char ret_who[static CLI_WHO_LEN]);
 
 #endif

@@ -10,7 +10,6 @@
 
 #include "cli/cli.h"
 #include "host/clock.h"
-#include "host/procs.h"
 
 enum { RATE_MS = 1000 }; /* between two looks at the counters */
 
@@ -156,8 +155,8 @@ static enum ppn_exit seal_status(const struct cli *cli)
 
 /* ---- check ---- */
 
-static const char *who(const struct ppn_proc_socket *procs, size_t n, const json_t *row,
-		       char ret_who[static 48])
+const char *cli_who(const struct ppn_proc_socket *procs, size_t n, const json_t *row,
+		    char ret_who[static CLI_WHO_LEN])
 {
 	const struct ppn_proc_socket *proc = NULL;
 	json_int_t inode = cli_number(row, "inode");
@@ -165,7 +164,7 @@ static const char *who(const struct ppn_proc_socket *procs, size_t n, const json
 	if (inode)
 		proc = ppn_procs_find(procs, n, (uint64_t)inode);
 	if (proc)
-		snprintf(ret_who, 48, " (%s, %d)", proc->name, proc->pid);
+		snprintf(ret_who, CLI_WHO_LEN, " (%s, %d)", proc->name, proc->pid);
 	else
 		ret_who[0] = '\0';
 	return ret_who;
@@ -177,7 +176,7 @@ static size_t print_rows(const json_t *rows, const char *cut, const struct ppn_p
 {
 	size_t i, printed = 0;
 	const json_t *row;
-	char name[48];
+	char name[CLI_WHO_LEN];
 
 	json_array_foreach(rows, i, row) {
 		const char *rule = cli_text(row, "rule"), *keep = cli_text(row, "keep");
@@ -185,7 +184,7 @@ static size_t print_rows(const json_t *rows, const char *cut, const struct ppn_p
 		if (strcmp(cli_text(row, "cut"), cut) != 0)
 			continue;
 		printf("%-8s %-9s %s%s\n", printed++ ? "" : cut, cli_text(row, "kind"),
-		       cli_text(row, "what"), who(procs, n, row, name));
+		       cli_text(row, "what"), cli_who(procs, n, row, name));
 		if (*keep)
 			printf("%-18s keep it: %s\n", "", keep);
 		else if (*rule)

@@ -8,7 +8,6 @@
 #include "cli/cli.h"
 #include "host/clock.h"
 #include "host/ctl.h"
-#include "host/procs.h"
 
 enum {
 	WAIT_DEFAULT_S = 60,
@@ -85,18 +84,15 @@ static json_t *behind_the_seal(const struct cli *cli, enum ppn_exit *ret_exit)
 static void print_reachable(const json_t *list)
 {
 	struct ppn_proc_socket *procs = NULL;
-	const struct ppn_proc_socket *proc;
+	char who[CLI_WHO_LEN];
 	const json_t *row;
 	size_t n = 0, i;
 
 	(void)ppn_procs_sockets(&procs, &n); /* names are a help */
 	if (json_array_size(list))
 		fputs("reachable from outside, once the seal is off:\n", stderr);
-	json_array_foreach(list, i, row) {
-		proc = ppn_procs_find(procs, n, (uint64_t)cli_number(row, "inode"));
-		fprintf(stderr, "  %s%s%s%s\n", cli_text(row, "what"), proc ? " (" : "",
-			proc ? proc->name : "", proc ? ")" : "");
-	}
+	json_array_foreach(list, i, row)
+		fprintf(stderr, "  %s%s\n", cli_text(row, "what"), cli_who(procs, n, row, who));
 	free(procs);
 }
 
@@ -105,8 +101,13 @@ enum ppn_exit cli_unseal(const struct cli *cli)
 	enum ppn_exit code;
 	json_t *reachable = behind_the_seal(cli, &code), *answer;
 
-	if (!reachable && code == PPN_EXIT_NO_DAEMON)
-		return code; /* said once */
+	if (!reachable && code == PPN_EXIT_NO_DAEMON) {
+		if (!cli->json)
+			fputs("ppn: what is sealed stays sealed, and nobody can say what would become "
+			      "reachable: start ppnd (systemctl start ppnd), then ppn unseal --yes\n",
+			      stderr);
+		return code;
+	}
 	if (!cli->json)
 		print_reachable(reachable);
 	if (!cli_confirmed(cli, "unseal")) {

@@ -141,7 +141,7 @@ static void openings_over(evutil_socket_t fd, short what, void *arg)
 	set_timer(ppnd);
 }
 
-/* For the next end. */
+/* For the next end: at once, when an opening was over before this ppnd started. */
 static void set_timer(struct ppnd *ppnd)
 {
 	struct ppnd_egress *egress = &ppnd->egress;
@@ -150,7 +150,7 @@ static void set_timer(struct ppnd *ppnd)
 	for (size_t i = 0; i < egress->n; i++) {
 		const time_t left = (time_t)seconds_left(ppnd, egress->opening[i].until);
 
-		if (!after.tv_sec || left < after.tv_sec)
+		if (i == 0 || left < after.tv_sec)
 			after.tv_sec = left;
 	}
 	if (!egress->timer)
