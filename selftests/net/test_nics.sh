@@ -87,7 +87,7 @@ dropped_more() { # OLD DEVICE...
 	drops | jq -e --argjson old "$1" '. as $now | all($ARGS.positional[]; $now[.] - ($old[.] // 0) > 100)' --args "${@:2}"
 }
 # What the stack has delivered of it: IPv4 to anything, but segments to an open port (those bring no RST); UDP of IPv6.
-delivered() {
+let_in() {
 	node_exec box awk '
 		/^Ip: [0-9]/ { n += $10 }
 		/^Tcp: [0-9]/ { n += $15 - $11 }
@@ -95,7 +95,7 @@ delivered() {
 		END { print n + 0 }' /proc/net/snmp /proc/net/snmp6
 }
 # What the backstop had to drop behind the seal, too: a card whose program does not run.
-seen() { echo "$(delivered)/$(wc -c <"$(node_log box sink)")/$(status box .seal.backstop.dropped.held_in)"; }
+seen() { echo "$(let_in)/$(wc -c <"$(node_log box sink)")/$(status box .seal.backstop.dropped.held_in)"; }
 # sealed NAME DEVICE...: nothing of the flood comes through while it comes to each of them.
 sealed() {
 	local before old name=$1
@@ -195,7 +195,7 @@ done
 node_start box serve4 nc -4 -lk 8080
 node_start box serve6 nc -6 -lk 8080
 flood_on wire 10.0.1.2
-check "without the seal the flood reaches the stack" wait_for 5 moves 100 delivered
+check "without the seal the flood reaches the stack" wait_for 5 moves 100 let_in
 node_exec box ethtool -K vmxnet3 lro on
 check "LRO is on where there is LRO" grep -q 'large-receive-offload: on' <(node_exec box ethtool -k vmxnet3)
 
