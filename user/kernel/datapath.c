@@ -181,6 +181,12 @@ int dp_object_open(struct ppn_datapath *dp, enum dp_object which, struct bpf_obj
 
 /* libbpf takes the maps that are pinned already, pins the others, and raises RLIMIT_MEMLOCK by itself on
  * the kernels that still count map memory in it. */
+/* libbpf's words for a pin of our name that is another map: somebody's, or of other sizes. */
+static bool is_in_the_way(void)
+{
+	return strstr(dp_said(), "couldn't reuse pinned map");
+}
+
 static int load_object(struct ppn_datapath *dp, enum dp_object which, char *ret_why)
 {
 	int err;
@@ -191,8 +197,8 @@ static int load_object(struct ppn_datapath *dp, enum dp_object which, char *ret_
 		return err;
 	err = bpf_object__load(dp->object[which]);
 	if (err)
-		return dp_why(ret_why, err, "%s.bpf.o not loaded: %s", objects[which].name,
-			      dp_refused(err));
+		return dp_why(ret_why, err, "%s.bpf.o not loaded: %s%s", objects[which].name,
+			      dp_refused(err), is_in_the_way() ? ": not ours, remove it" : "");
 	return 0;
 }
 
@@ -288,6 +294,9 @@ static int load_locked(struct ppn_datapath *dp, char *ret_why)
 		err = map_all(dp, ret_why);
 	if (!err)
 		err = dp_programs_pin(dp, ret_why);
+	/* To the caller -EBUSY is another ppnd, and no reason to seal by other means. */
+	if (err == -EBUSY)
+		err = -EIO;
 	if (!err && dp->older)
 		err = dp_upgrade(dp, ret_why);
 	if (err)

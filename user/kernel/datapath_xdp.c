@@ -180,6 +180,9 @@ int dp_xdp_attach(struct ppn_datapath *dp, uint32_t ifindex, enum dp_program pro
 		err = dp_link_sweep(dp);
 	if (!err)
 		err = dp_link_find(dp, ifindex, now.prog_id, &fd);
+	if (err == -EINVAL)
+		return dp_why(ret_why, err, "%s: its pin in %.60s is no link: remove it", name,
+			      dp->links);
 	if (err)
 		return dp_why(ret_why, err, "%s: cannot tell what is attached: %s", name,
 			      strerror(-err));
