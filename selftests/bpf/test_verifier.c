@@ -5,6 +5,7 @@
  * largest number known.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
 #include <bpf/bpf.h>
@@ -68,19 +69,23 @@ static uint32_t verified_insns(enum program which)
 	return info.verified_insns;
 }
 
-static bool is_of(const struct series *series, const char *release)
+/* "6.18.44-amd64" is of 6.18. */
+static void series_of(const char *release, unsigned int *ret_kernel, unsigned int *ret_patchlevel)
 {
-	unsigned int kernel, patchlevel;
+	char *rest;
 
-	return sscanf(release, "%u.%u", &kernel, &patchlevel) == 2 && series->kernel == kernel &&
-	       series->patchlevel == patchlevel;
+	*ret_kernel = (unsigned int)strtoul(release, &rest, 10);
+	*ret_patchlevel = *rest == '.' ? (unsigned int)strtoul(rest + 1, NULL, 10) : 0;
 }
 
 /* The row of this kernel; NULL: it has none. */
 static const struct series *find(const char *release)
 {
+	unsigned int kernel, patchlevel;
+
+	series_of(release, &kernel, &patchlevel);
 	for (size_t i = 0; i < N_TABLE; i++)
-		if (is_of(&table[i], release))
+		if (table[i].kernel == kernel && table[i].patchlevel == patchlevel)
 			return &table[i];
 	return NULL;
 }
@@ -98,9 +103,9 @@ static uint32_t largest(enum program which)
 /* As the table wants it. */
 static void print_row(const char *release, const uint32_t insns[static _PROGRAM_MAX])
 {
-	unsigned int kernel = 0, patchlevel = 0;
+	unsigned int kernel, patchlevel;
 
-	(void)sscanf(release, "%u.%u", &kernel, &patchlevel);
+	series_of(release, &kernel, &patchlevel);
 	tap_note("Linux %s: X(%u, %u, %u, %u, %u, %u, %u)", release, kernel, patchlevel,
 		 insns[SEAL], insns[SEAL_TC], insns[EGRESS], insns[FRAME_IN], insns[FRAME_OUT]);
 }
