@@ -2,8 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #
 # Real drivers, several cards on a wire (the table in vm/run.sh): what holds each and why, VLAN tags that the card takes off,
-# bridge, bonds, 802.1X, large frames, a driver that is unbound and bound. All of it under a flood.
-# tier: vm
+# bridge, bonds, 802.1X, large frames, a driver that is unbound and bound. All of it under a flood. In VMs: `make vm-matrix`.
 # timeout: 180
 set -euo pipefail
 # The cards are the machine's: world() leaves its network namespace behind.

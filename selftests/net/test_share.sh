@@ -1,6 +1,5 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# tier: vm
 # timeout: 240
 #
 # The seal as one of several XDP programs, by libxdp's dispatcher, which not every kernel takes; xdp-loader
