@@ -33,6 +33,7 @@
 #   capture_show NAME LABEL [FILTER...]      the packets, one a line, as tcpdump tells them
 #   capture_count NAME LABEL [FILTER...]
 #   delivered NAME                 what its stack has taken in: IPv4 of any kind, UDP over IPv6
+#   neighbours_settled NAME        it waits for none: what it answered an unsealed flood is sent or given up
 # Waiting and judging
 #   wait_for SECONDS COMMAND...    polls until it succeeds (times PPN_TIMEOUT_FACTOR); 1 if never
 #   check NAME COMMAND...          ok if it succeeds      check_fails NAME COMMAND...
@@ -397,4 +398,9 @@ delivered() {
 		/^Ip:/ { n = split($0, f); if (f[2] ~ /^[0-9]/) total += f[10] }
 		/^Udp6(InDatagrams|NoPorts|InErrors)/ { total += $2 }
 		END { print total + 0 }' /proc/net/snmp /proc/net/snmp6
+}
+
+# An answer to whom nobody finds comes back after seconds, as an ICMP error by lo, and counts as delivered.
+neighbours_settled() {
+	[ -z "$(node_exec "$1" ip neigh show nud incomplete)" ]
 }

@@ -99,6 +99,7 @@ check "it says what it is" grep -q 'comment "the seal.s backstop: holding"' "$WO
 check "and what each row is for" grep -q 'tcp dport 9443 .*accept comment "claim"' "$WORLD/rules"
 is "in all families but netdev, which no held interface needs" \
 	"$(grep '^table' "$WORLD/rules" | sort | tr -d '\n')" 'table bridge ppn {table inet ppn {'
+wait_for 10 neighbours_settled box
 before=$(seen box)
 sleep 0.5
 nothing "sealed: nothing reaches the stack" box "$before"
@@ -266,6 +267,7 @@ is "its exit code, too" "$(ppn cellar status >/dev/null; echo $?)" 5
 is "and that of seal status" "$(ppn cellar seal status >/dev/null; echo $?)" 5
 check "and why" bash -c "[[ '$(status cellar .seal.degraded)' = *'not permitted'* || '$(status cellar .seal.degraded)' = *CAP_BPF* ]]"
 check "for people" grep -q 'degraded (nft)' <(ppn cellar status || :)
+wait_for 10 neighbours_settled cellar
 before=$(seen cellar)
 sleep 0.5
 nothing "sealed: nothing reaches the stack" cellar "$before"

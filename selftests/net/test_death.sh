@@ -90,6 +90,7 @@ start
 holding
 wait_for 5 waiting
 wait_for 10 moves 1000 dropped
+wait_for 10 neighbours_settled box
 BEFORE=$(delivered box) HELD=$(pins) WHO=$(who)
 node_start box tap tcpdump -Z root -nn -l --immediate-mode -i any inbound and '(port 999 or icmp[icmptype] == icmp-echo or ip[6:2] & 0x3fff != 0)'
 wait_for 10 grep -q 'listening on' "$(node_log box tap)"
@@ -193,6 +194,7 @@ node_exec box sh -c "rm '$DIR/state/fill'*"
 syncs delay_enter=1000000
 admin claim $BOX >/dev/null 2>&1 && said=claimed || said=failed
 node_stop box trace
+node_del desk # of a node that is bound WireGuard comes in
 BEFORE=$(delivered box)
 nothing "a disk that takes a second for a sync"
 wait_for 20 eval '[[ "$(status .state)" = @(holding|bound) ]]'

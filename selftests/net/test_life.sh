@@ -85,6 +85,7 @@ ppn wait holding --timeout 10 >/dev/null
 is "sealed" "$(iface eth0 .hold)" native
 LINK=$(link_id eth0)
 goes_on # what waited in a queue before the seal was on has arrived
+wait_for 10 neighbours_settled box
 BEFORE=$(delivered box)
 HELD=$(programs)
 FDS=$(fds)
