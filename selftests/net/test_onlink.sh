@@ -210,7 +210,7 @@ attack_at() { # VICTIMS TOOL ARGUMENT...
 	for node in $1; do before[$node]=$(counted "$node" "seal.$reason"); done
 	node_start mallory "$2" "atk6-$2" "${@:3}"
 	for node in $1; do
-		check "$2 at $node: $reason" wait_for 8 eval "[ \$(counted $node seal.$reason) -gt ${before[$node]} ]"
+		check "$2 at $node: $reason" wait_for 20 eval "[ \$(counted $node seal.$reason) -gt ${before[$node]} ]"
 	done
 	node_stop mallory "$2" KILL
 }
