@@ -4,7 +4,7 @@
 # vm/matrix.sh [--tier] [SUITE...]: runs the net tests in one boot of each suite's kernel (default:
 # bookworm trixie sid) and prints their TAP. --tier: only those that say "tier: vm", which
 # need the kernel's WireGuard. TESTS selects as everywhere. A boot has PPN_VM_TIMEOUT seconds: 5400, with
-# --tier 1600.
+# --tier 1200.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -43,7 +43,7 @@ main() {
 	# The whole tier takes an emulated machine more than an hour.
 	local limit=5400
 	if [ "${1:-}" = --tier ]; then
-		limit=1600
+		limit=1200
 		export PPN_ONLY_TIER=vm
 		shift
 		if ! grep -rlq '^# tier: vm' selftests/net; then
