@@ -179,14 +179,14 @@ int dp_object_open(struct ppn_datapath *dp, enum dp_object which, struct bpf_obj
 	return err;
 }
 
-/* libbpf takes the maps that are pinned already, pins the others, and raises RLIMIT_MEMLOCK by itself on
- * the kernels that still count map memory in it. */
 /* libbpf's words for a pin of our name that is another map: somebody's, or of other sizes. */
 static bool is_in_the_way(void)
 {
 	return strstr(dp_said(), "couldn't reuse pinned map");
 }
 
+/* libbpf takes the maps that are pinned already, pins the others, and raises RLIMIT_MEMLOCK by itself on
+ * the kernels that still count map memory in it. */
 static int load_object(struct ppn_datapath *dp, enum dp_object which, char *ret_why)
 {
 	int err;

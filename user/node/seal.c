@@ -260,8 +260,11 @@ static bool look_at_pins(struct ppnd *ppnd, char ret_what[static PPN_WHY_LEN])
 
 bool ppnd_seal_look(struct ppnd *ppnd, char ret_what[static PPN_WHY_LEN])
 {
-	bool back = look_at_pins(ppnd, ret_what);
+	bool back;
 
+	if (ppnd->seal.off)
+		return false;
+	back = look_at_pins(ppnd, ret_what);
 	for (size_t i = 0; i < ppnd->seal.n; i++)
 		back |= look_at(ppnd, &ppnd->seal.interface[i], ret_what);
 	return look_at_mesh(ppnd, ret_what) || back;
@@ -271,8 +274,11 @@ int ppnd_seal_scan(struct ppnd *ppnd)
 {
 	struct ppn_device *devices;
 	size_t n;
-	int err = ppnd_seal_devices(ppnd, &devices, &n);
+	int err;
 
+	if (ppnd->seal.off)
+		return 0;
+	err = ppnd_seal_devices(ppnd, &devices, &n);
 	if (err)
 		return ppn_log_errno(LOG_ERR, err, "listing the external interfaces");
 	drop_gone(ppnd, devices, n);
