@@ -10,7 +10,7 @@
 # there has failed, whatever it has printed. Time limit: PPN_VM_TIMEOUT seconds (1200).
 #
 # Environment that goes in: PPN_*, TESTS. More devices: PPN_VM_QEMU_OPTS. Every guest has the cards of `nics`, down
-# until a test takes them.
+# until a test takes them; PPN_VM_NO_CARDS=1: none.
 set -euo pipefail
 
 here=$(realpath "$(dirname "${BASH_SOURCE[0]}")")
@@ -67,7 +67,8 @@ main() {
 	guest_command "$@" >"$out/command"
 	opts=(--run "$cache/$suite/boot/vmlinuz-$version" --disable-kvm --disable-microvm
 		--cpus 2 --memory 2G "--rwdir=/mnt=$out")
-	opts+=("--qemu-opts=$(nic_options)${PPN_VM_QEMU_OPTS:-}")
+	[ -n "${PPN_VM_NO_CARDS:-}" ] || PPN_VM_QEMU_OPTS="$(nic_options)${PPN_VM_QEMU_OPTS:-}"
+	[ -z "${PPN_VM_QEMU_OPTS:-}" ] || opts+=("--qemu-opts=$PPN_VM_QEMU_OPTS")
 	echo "# vm: booting Linux $version ($suite)"
 	# Through a pipe: qemu truncates a console that is a file.
 	PATH=$cache/tools/usr/bin:$PATH PYTHONPATH=$cache/tools/usr/lib/python3/dist-packages \
