@@ -52,8 +52,9 @@ FORBIDDEN=(inbound and '(port 999 or icmp[icmptype] == icmp-echo or ip[6:2] & 0x
 
 caught() { ppn status --json | jq .seal.backstop.dropped.held_in; }
 
-# nothing NAME: neither the stack nor the tap, and the flood is still there to be dropped. A veth that goes up is up some
-# microseconds before the kernel runs its native program: what a tap then sees is what the backstop has dropped.
+# nothing NAME: neither the stack nor the tap, and the flood is still there to be dropped. Once, after
+# flaps, a tap saw frames and the stack none. Why is not known (a veth that is up before it runs its native program is
+# suspected), so what a tap sees is shown, and must be no more than the backstop has dropped.
 nothing() {
 	local seen dropped
 	goes_on || { not_ok "$1: the flood has stopped"; return; }
