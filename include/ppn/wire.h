@@ -732,7 +732,7 @@ struct ppn_entry_seal {
 };
 PPN_SIZE(struct ppn_entry_seal, 8);
 
-/* A trial of the seal, and how it came out. X(ENUM, "text") */
+/* A trial of the seal, and how it came out; CONFIRMED and CLAIMED also say that it enforces. X(ENUM, "text") */
 #define PPN_TRIALS(X)                  \
 	X(BEGAN, "began")              \
 	X(CONFIRMED, "confirmed")      \

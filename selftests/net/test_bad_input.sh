@@ -80,6 +80,8 @@ a prefix with bits behind it|[rescue]\ntcp/22 = 192.0.2.1/24|bits set behind its
 no prefix|[rescue]\ntcp/22 = office|is no prefix, such as
 a source nobody has|[rescue]\ntcp/22 = 224.0.0.0/4|nobody outside can have
 a pattern for everything|[node]\nexternal = *|matches every interface
+a mesh on loopback|[mesh]\ndevice = lo|not lo
+a mesh that is external|[node]\nexternal = eth0, ppn*|also names the mesh's own device ppn0
 a pattern for nothing|[node]\nexternal = eth0:1|can match no interface
 END
 

@@ -82,6 +82,14 @@ is "forty that send no whole request are let go" "$(node_exec box /usr/bin/pytho
 check "and others are served" eval 'get http://127.0.0.1:9101/metrics | grep -q "^ppn_build_info"'
 check "ppnd lives" node_alive box ppnd
 
+node_stop box ppnd KILL
+check "one that is killed leaves its socket" node_exec box test -S /run/ppn/metrics.sock
+start holding
+check "the next one takes the path" eval 'page | grep -q "^ppn_build_info"'
+node_stop box ppnd
+check_fails "one that ends does not leave it" node_exec box test -e /run/ppn/metrics.sock
+start holding
+
 # ---- the mesh -----------------------------------------------------------------------------------------
 
 node_start desk service ppn-admin --state-dir "$DESK/admin" --config "$DESK/ppn-admin.conf" run

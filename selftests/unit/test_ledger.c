@@ -200,6 +200,8 @@ static const struct ppn_entry_seal off = { .mode = PPN_SEAL_OFF }, bad_seal = { 
 
 static const struct ppn_entry_trial trial_began = { .what = PPN_TRIAL_BEGAN };
 static const struct ppn_entry_trial trial_reverted = { .what = PPN_TRIAL_REVERTED };
+static const struct ppn_entry_trial trial_confirmed = { .what = PPN_TRIAL_CONFIRMED };
+static const struct ppn_entry_trial trial_claimed = { .what = PPN_TRIAL_CLAIMED };
 static const struct ppn_entry_trial bad_trial = { .what = _PPN_TRIAL_MAX };
 static const struct ppn_entry_egress opened = { .what = PPN_OPENING_OPENED };
 
@@ -231,6 +233,8 @@ static const struct step steps[] = {
 	STEP('x', SEAL, bad_seal),
 	STEP('T', TRIAL, trial_began),
 	STEP('R', TRIAL, trial_reverted),
+	STEP('C', TRIAL, trial_confirmed),
+	STEP('L', TRIAL, trial_claimed),
 	STEP('X', TRIAL, bad_trial),
 	STEP('E', EGRESS, opened),
 	STEP('t', SEAT, first_seat.serial),
@@ -362,6 +366,12 @@ static void fold_remembers(void **unused)
 	memset(&state, 0, sizeof(state));
 	assert_check(fold(&state, "ghoTER"), PPN_CHECK_OK);
 	assert_true(!state.trial && state.observe);
+	memset(&state, 0, sizeof(state));
+	assert_check(fold(&state, "ghoTC"), PPN_CHECK_OK);
+	assert_true(!state.trial && !state.observe && state.has_seal);
+	memset(&state, 0, sizeof(state));
+	assert_check(fold(&state, "ghoTL"), PPN_CHECK_OK);
+	assert_true(!state.trial && !state.observe && state.has_seal);
 	memset(&state, 0, sizeof(state));
 	assert_check(fold(&state, "gX"), PPN_CHECK_FORM);
 	memset(&state, 0, sizeof(state));

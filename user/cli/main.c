@@ -209,7 +209,9 @@ json_t *cli_follow(const struct cli *cli, json_t *request,
 	snprintf(path, sizeof(path), "%s/%s", cli->run_dir, PPN_CTL_SOCKET);
 	answer = ppn_ctl_ask(path, request, part, arg, ret_exit);
 	if (!answer && *ret_exit == PPN_EXIT_NO_DAEMON)
-		(void)cli_error(cli, *ret_exit, "ppnd is not running (nobody listens on %s)", path);
+		(void)cli_error(cli, *ret_exit,
+				"ppnd is not running (nobody listens on %s): systemctl start ppnd",
+				path);
 	else if (!answer)
 		(void)cli_error(cli, *ret_exit, "no answer from ppnd on %s", path);
 	else if (json_object_get(answer, "error"))

@@ -59,7 +59,7 @@ struct ppn_ledger_state {
 	bool has_genesis, holding, bound, isolated, damaged;
 	uint8_t bound_hash[PPN_HASH_LEN], claim_hash[PPN_HASH_LEN]; /* of the last claim */
 	struct ppn_entry_roster roster; /* of the last roster entry since the claim */
-	bool observe; /* of the last seal entry */
+	bool observe; /* of the last seal entry, or the trial that ended for good */
 	bool has_seal;
 	bool trial; /* began, and no outcome is written */
 	/* Of the pairs in force, newest first; what is not used is zeros (seq 0). */

@@ -137,6 +137,10 @@ static enum ppn_check fold_trial(struct ppn_ledger_state *state, const struct pp
 	if (trial.what == PPN_TRIAL_NONE || trial.what >= _PPN_TRIAL_MAX)
 		return PPN_CHECK_FORM;
 	state->trial = trial.what == PPN_TRIAL_BEGAN;
+	if (trial.what == PPN_TRIAL_CONFIRMED || trial.what == PPN_TRIAL_CLAIMED) {
+		state->observe = false;
+		state->has_seal = true;
+	}
 	return PPN_CHECK_OK;
 }
 

@@ -121,8 +121,11 @@ int ppnd_config_prefix(struct ppn_open_port *ret_row, const char *text, char ret
 	snprintf(address, sizeof(address), "%.*s", (int)len, text);
 	if (ppn_address_read(addr, address))
 		return -EINVAL;
-	if (slash && take_number(&bits, slash + 1, 0, 128 - base, ret_why))
+	if (slash && take_number(&bits, slash + 1, 0, 128 - base, ret_why)) {
+		snprintf(ret_why, 160, "%.60s: the length of a prefix is a number from 0 to %u",
+			 text, 128 - base);
 		return -EINVAL;
+	}
 	if (slash)
 		bits += base;
 	for (uint32_t i = bits; i < 128; i++)
@@ -268,8 +271,8 @@ static int set_device(void *arg, const char *key, const char *value, char ret_wh
 	struct ppnd_config *config = arg;
 
 	(void)key;
-	if (!good_device(value)) {
-		snprintf(ret_why, 160, "the name of a device, at most 15 bytes");
+	if (!good_device(value) || strcmp(value, "lo") == 0) {
+		snprintf(ret_why, 160, "the name of a device to be made, at most 15 bytes, not lo");
 		return -EINVAL;
 	}
 	snprintf(config->mesh_device, sizeof(config->mesh_device), "%s", value);
@@ -464,6 +467,20 @@ static int check_ports(const struct ppnd_config *config, const char *path, char 
 	return 0;
 }
 
+/* One device is either the way out or the mesh. */
+static int check_mesh(const struct ppnd_config *config, const char *path, char ret_why[static 256])
+{
+	for (size_t i = 0; i < config->n_external; i++) {
+		if (fnmatch(config->external[i], config->mesh_device, 0))
+			continue;
+		snprintf(ret_why, 256, "%s:%u: external: %.60s also names the mesh's own device %s",
+			 path, ppn_ini_where(path, "node", "external"), config->external[i],
+			 config->mesh_device);
+		return -EINVAL;
+	}
+	return 0;
+}
+
 int ppnd_config_read(struct ppnd_config *ret_config, const char *path, char ret_why[static 256])
 {
 	struct ppnd_config config;
@@ -473,6 +490,8 @@ int ppnd_config_read(struct ppnd_config *ret_config, const char *path, char ret_
 	err = ppn_ini_read(path, keys, COUNT(keys), &config, ret_why);
 	if (!err)
 		err = check_ports(&config, path, ret_why);
+	if (!err)
+		err = check_mesh(&config, path, ret_why);
 	if (!err)
 		*ret_config = config;
 	return err;

@@ -33,6 +33,7 @@ struct reader {
 
 struct ppnd_metrics {
 	struct evconnlistener *listener[PPND_METRICS_MAX];
+	bool has_path; /* the unix socket's is ours */
 	uint8_t address[16]; /* of the one on ppn0 */
 	LIST_HEAD(, reader) readers;
 	unsigned int n;
@@ -268,7 +269,6 @@ static socklen_t fill_where(const struct ppnd *ppnd, const struct ppnd_metrics_a
 		ret->local.sun_family = AF_UNIX;
 		(void)snprintf(ret->local.sun_path, sizeof(ret->local.sun_path), "%s/metrics.sock",
 			       ppnd->run_dir);
-		(void)unlink(ret->local.sun_path);
 		return sizeof(ret->local);
 	case PPND_METRICS_V4:
 		ret->v4.sin_family = AF_INET;
@@ -298,10 +298,14 @@ static int open_socket(const struct ppnd *ppnd, const struct ppnd_metrics_at *at
 	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
 	if (at->kind == PPND_METRICS_MESH)
 		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_FREEBIND, &yes, sizeof(yes));
-	if (at->kind == PPND_METRICS_UNIX)
+	if (at->kind == PPND_METRICS_UNIX) {
+		(void)unlink(
+			where.local
+				.sun_path); /* of one that was killed: the control socket is ours */
 		err = ppn_ctl_bind(fd, &where.local, "ppn");
-	else
+	} else {
 		err = bind(fd, &where.any, len) < 0 ? -errno : 0;
+	}
 	if (err) {
 		close(fd);
 		return err;
@@ -323,6 +327,7 @@ static void listen_at(struct ppnd *ppnd, size_t i)
 		close(fd);
 		fd = -ENOMEM;
 	}
+	metrics->has_path |= fd >= 0 && at->kind == PPND_METRICS_UNIX;
 	if (fd < 0)
 		(void)ppn_log_errno(LOG_ERR, fd, "metrics: listening (port %u)", at->port);
 }
@@ -361,6 +366,16 @@ void ppnd_metrics_address(struct ppnd *ppnd)
 	}
 }
 
+/* The control socket ends later than this: no other ppnd has bound anything in this folder yet. */
+static void remove_path(const struct ppnd *ppnd)
+{
+	const struct ppnd_metrics_at at = { .kind = PPND_METRICS_UNIX };
+	union where where;
+
+	(void)fill_where(ppnd, &at, &where);
+	(void)unlink(where.local.sun_path);
+}
+
 void ppnd_metrics_stop(struct ppnd *ppnd)
 {
 	struct ppnd_metrics *metrics = ppnd->metrics;
@@ -369,6 +384,8 @@ void ppnd_metrics_stop(struct ppnd *ppnd)
 		return;
 	while (!LIST_EMPTY(&metrics->readers))
 		drop_reader(LIST_FIRST(&metrics->readers));
+	if (metrics->has_path)
+		remove_path(ppnd);
 	for (size_t i = 0; i < PPND_METRICS_MAX; i++)
 		if (metrics->listener[i])
 			evconnlistener_free(metrics->listener[i]);

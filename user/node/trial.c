@@ -242,15 +242,30 @@ static int judge_caller(struct ppnd *ppnd, const struct ppnd_caller *caller,
 	return err;
 }
 
+/*
+ * The kernel first, then one entry that ends trial and observing at once: what the ledger says of the seal, the seal
+ * has done. When the kernel refuses, nothing has changed; when the entry does not get to disk, the trial goes on with
+ * the end it had. Cut off between the two nobody had an answer yet, and whoever asked was not cut off, since the
+ * connection came in through the seal: the next start finds a trial without an outcome, observes, and says reverted.
+ * The other way round the kernel, left alone, would open by its clock what the ledger calls sealed.
+ */
 static int enforce(struct ppnd *ppnd, enum ppn_trial outcome, uint32_t uid)
 {
-	int err = record(ppnd, outcome, 0, uid);
+	const bool observed = ppnd->seal.observe;
+	int err;
 
+	ppnd->trial.on = ppnd->seal.observe = false;
+	err = ppnd_seal_column(ppnd, ppnd->genesis.state);
 	if (!err)
-		err = ppnd_seal_observe(ppnd, false, uid);
-	if (!err)
+		err = record(ppnd, outcome, 0, uid);
+	if (!err) {
 		over(ppnd);
-	return err ? err : ppnd_seal_column(ppnd, ppnd->genesis.state);
+		return 0;
+	}
+	ppnd->trial.on = true;
+	ppnd->seal.observe = observed;
+	(void)ppnd_seal_column(ppnd, ppnd->genesis.state); /* it logs, and comes again */
+	return err;
 }
 
 int ppnd_trial_confirm(struct ppnd *ppnd, const struct ppnd_caller *caller, uint32_t uid,
