@@ -284,7 +284,7 @@ test:
 	@scripts/setup.sh build test vm boot deb
 	@$(submake) all tests fuzzers
 	@selftests/boot/fetch.sh || echo "boot: no roots could be made, its tests are skipped"
-	@FUZZ_SECONDS=$(or $(FUZZ_SECONDS),10) selftests/run check unit fuzz bpf vm net boot
+	@FUZZ_SECONDS=$(or $(FUZZ_SECONDS),10) selftests/run check unit fuzz bpf net boot vm
 
 $(TIERS:%=test-%): test-%: all tests $(if $(SAN),san)
 	@selftests/run $*
