@@ -216,6 +216,20 @@ node_stop box talk
 node_stop out tls # it serves one at a time, and was not told that the other is gone
 serve_tls
 
+# ---- the kernel takes no new policy -------------------------------------------------------------
+
+refusing() { ! grep -q '^TracerPid:.0$' "/proc/$(node_pid box ppnd)/status"; }
+node_start box trace strace -qq -o /dev/null -p "$(node_pid box ppnd)" -e trace=bpf -e inject=bpf:error=EIO
+wait_for 5 refusing
+check "closed in the ledger, not in the kernel" exits 1 ppn egress close tcp/8000 any
+check "(in words)" says 'tcp/8000 to any is closed in list and ledger, and not in the kernel'
+check "status says so, too" exits 5 ppn status
+node_stop box trace
+check "it goes on by itself" wait_for 20 exits 0 ppn status
+is "with the one entry" "$(ppn ledger show | grep -c 'closed tcp/8000')" 1
+check_fails "shut" web 198.51.100.9
+open tcp/8000 any
+
 # ---- openings end, and outlive ppnd -------------------------------------------------------------
 
 ppn egress open tcp/443 any --for 4s >/dev/null
@@ -263,6 +277,8 @@ check "the list names it" eval "rules | grep -q 'tcp/80 169.254.169.254/32 metad
 check "dns while it is free" dns4
 check "isolated" exits 0 admin send isolate box
 check_fails "isolated: nothing leaves" dns4
+check "isolated: nothing may be opened" exits 8 ppn egress open udp/53 any --for 1m
+check "(in words)" says 'until its fleet releases it'
 check "released" exits 0 admin send release box
 check "and it leaves again" dns4
 check "sanitizers and logs are silent" eval '! grep -E "runtime error|AddressSanitizer|failed" "$(node_log box ppnd)"'

@@ -52,6 +52,14 @@ while True:
 	wait_for 5 node_exec "$node" sh -c 'ss -Htln sport = 22 | grep -q :22'
 done
 
+# And a crowd for one more, which only holds its connections.
+node_start box hall /usr/bin/python3 -c '
+import resource, socket
+resource.setrlimit(resource.RLIMIT_NOFILE, (4096, 4096))
+s = socket.create_server(("0.0.0.0", 2222), backlog=2048); held = []
+while True: held.append(s.accept())'
+wait_for 5 node_exec box sh -c 'ss -Htln sport = 2222 | grep -q :2222'
+
 # session NAME ADDRESS; then in_session NAME COMMAND: its words in $WORLD/said, its exit code.
 declare -A said=()
 session() {
@@ -125,8 +133,20 @@ is "(once)" "$(trials)" "began for 10 s;reverted;began for 10 s;reverted;began f
 node_stop box ppnd
 printf '[rescue]\ntcp/22 = 192.0.2.0/24\n' >>"$(node_dir box)/etc/ppnd.conf"
 start_ppnd box
+node_start desk crowd /usr/bin/python3 -c '
+import resource, socket, time
+resource.setrlimit(resource.RLIMIT_NOFILE, (4096, 4096))
+held = [socket.create_connection(("192.0.2.2", 2222)) for _ in range(2000)]
+print("here", flush=True); time.sleep(1000)'
+check "2000 other sessions" wait_for 20 grep -q here "$(node_log desk crowd)"
+session old 192.0.2.2
 check "a trial with a way back in" said_exits 0 one 'ppn seal --try 60s'
 check "its own session proves nothing" said_exits 8 one 'ppn seal --confirm'
+check "nor does another one that came before, among 2000" said_exits 8 old 'ppn seal --confirm'
+node_stop box ppnd
+start_ppnd box
+check "nor for the next ppnd" said_exits 8 old 'ppn seal --confirm'
+check "(in words)" says 'was there before the trial'
 session new 192.0.2.2
 
 # Confirmed in the kernel, and not in the ledger: for want of room, or because ppnd dies between the two.

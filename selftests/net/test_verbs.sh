@@ -91,6 +91,17 @@ check "no control characters come back" eval 'exits 2 ppn seal --try $'"'"'\e[31
 check "very long ones" very_long
 check "no state" exits 2 ppn wait claimed
 check "(which there are)" says 'blind, scanning, holding, bound'
+while read -r words; do
+	# shellcheck disable=SC2086 # words
+	check "an option of another verb: $words" exits 2 ppn $words
+done <<'END'
+status --yes
+unseal --yes --try 60s
+seal --yes --kernel 6.1
+doctor --for 5s
+peers --timeout 5
+END
+check "(in words)" says '--timeout says nothing to peers'
 for time in 0 9s 2h 4000000000s -1 99999999999999999999; do
 	check "a trial of $time" exits 2 ppn seal --try "$time"
 done

@@ -14,6 +14,7 @@ struct cli {
 	bool json, yes, observed, confirm;
 	const char *timeout, *for_text, *try_text; /* --timeout, --for, --try, or NULL */
 	const char *pcap, *kernel; /* --pcap, --kernel, or NULL */
+	unsigned int given; /* options, a bit each */
 	int argc; /* what follows the verb, without options */
 	char **argv;
 };

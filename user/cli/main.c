@@ -46,23 +46,24 @@ static void usage(FILE *out)
 		fprintf(out, "  %-8s %s\n", verbs[i].name, verbs[i].help);
 }
 
-/* What an option is, and where it goes: a text, or true. */
+/* What an option is, where it goes (a text, or true), and the verbs it belongs to; NULL: all of them. */
 static const struct {
 	const char *name;
 	int takes;
 	size_t to;
+	const char *verbs;
 } option_rows[] = {
-	{ "run-dir", required_argument, offsetof(struct cli, run_dir) },
-	{ "state-dir", required_argument, offsetof(struct cli, state_dir) },
-	{ "timeout", required_argument, offsetof(struct cli, timeout) },
-	{ "for", required_argument, offsetof(struct cli, for_text) },
-	{ "try", required_argument, offsetof(struct cli, try_text) },
-	{ "pcap", required_argument, offsetof(struct cli, pcap) },
-	{ "kernel", required_argument, offsetof(struct cli, kernel) },
-	{ "json", no_argument, offsetof(struct cli, json) },
-	{ "yes", no_argument, offsetof(struct cli, yes) },
-	{ "observed", no_argument, offsetof(struct cli, observed) },
-	{ "confirm", no_argument, offsetof(struct cli, confirm) },
+	{ "run-dir", required_argument, offsetof(struct cli, run_dir), NULL },
+	{ "state-dir", required_argument, offsetof(struct cli, state_dir), NULL },
+	{ "timeout", required_argument, offsetof(struct cli, timeout), "wait" },
+	{ "for", required_argument, offsetof(struct cli, for_text), "egress seal" },
+	{ "try", required_argument, offsetof(struct cli, try_text), "seal" },
+	{ "pcap", required_argument, offsetof(struct cli, pcap), "seal" },
+	{ "kernel", required_argument, offsetof(struct cli, kernel), "doctor" },
+	{ "json", no_argument, offsetof(struct cli, json), NULL },
+	{ "yes", no_argument, offsetof(struct cli, yes), "seal unseal" },
+	{ "observed", no_argument, offsetof(struct cli, observed), "seal" },
+	{ "confirm", no_argument, offsetof(struct cli, confirm), "seal" },
 };
 enum { OPTIONS = sizeof(option_rows) / sizeof(option_rows[0]), OPT_FIRST = 256 };
 
@@ -70,6 +71,7 @@ static void take_option(struct cli *cli, int row, const char *text)
 {
 	char *field = (char *)cli + option_rows[row].to;
 
+	cli->given |= 1U << row;
 	if (option_rows[row].takes == required_argument)
 		*(const char **)field = text;
 	else
@@ -98,6 +100,26 @@ static bool parse(struct cli *ret_cli, int argc, char **argv)
 	cli.argv = argv + optind;
 	*ret_cli = cli;
 	return cli.argc > 0;
+}
+
+static bool is_word(const char *word, const char *words)
+{
+	const size_t len = strlen(word);
+
+	for (const char *at = words; (at = strstr(at, word)); at += len)
+		if ((at == words || at[-1] == ' ') && (at[len] == ' ' || !at[len]))
+			return true;
+	return false;
+}
+
+/* The first option that says nothing to this verb; NULL: there is none. */
+static const char *foreign_option(const struct cli *cli, const char *verb)
+{
+	for (int i = 0; i < OPTIONS; i++)
+		if (cli->given & 1U << i && option_rows[i].verbs &&
+		    !is_word(verb, option_rows[i].verbs))
+			return option_rows[i].name;
+	return NULL;
 }
 
 /* ---- what the verbs share ---- */
@@ -254,6 +276,7 @@ int main(int argc, char **argv)
 {
 	struct cli cli;
 	const struct verb *verb = NULL;
+	const char *foreign;
 
 	if (!parse(&cli, argc, argv)) {
 		usage(stderr);
@@ -273,6 +296,10 @@ int main(int argc, char **argv)
 	if (cli.argc > verb->words)
 		return cli_error(&cli, PPN_EXIT_USAGE, "%s: one word too many: %s", verb->name,
 				 cli.argv[verb->words]);
+	foreign = foreign_option(&cli, verb->name);
+	if (foreign)
+		return cli_error(&cli, PPN_EXIT_USAGE, "--%s says nothing to %s: see ppn --help",
+				 foreign, verb->name);
 	if (ppn_crypto_init())
 		return cli_error(&cli, PPN_EXIT_FAILURE, "libsodium does not start");
 	return verb->run(&cli);

@@ -289,6 +289,13 @@ static void egress_change(struct ppnd *ppnd, struct ppn_ctl_call *call, const js
 		ppn_ctl_error(call, PPN_EXIT_REFUSED,
 			      "at most %d openings, and %d prefixes of one port: close one first",
 			      PPND_OPENINGS_MAX, PPN_PORT_PREFIXES);
+	else if (err == -EINPROGRESS)
+		ppn_ctl_error(
+			call, PPN_EXIT_FAILURE,
+			"%s to %s is %s in list and ledger, and not in the kernel, which holds the "
+			"former list (%s): tried again in %u s, see `ppn status`",
+			service, prefix, opens ? "open" : "closed", ppnd->seal.why,
+			ppnd->seal.retry_s);
 	else if (err)
 		ppn_ctl_error(call, PPN_EXIT_FAILURE, "the egress list is as it was: %s",
 			      strerror(-err));
@@ -306,6 +313,9 @@ static void verb_egress(struct ppnd *ppnd, struct ppn_ctl_call *call, json_t *re
 		ppn_ctl_error(call, PPN_EXIT_USAGE, "egress: act is open or close");
 	else if (uid != 0)
 		ppn_ctl_error(call, PPN_EXIT_REFUSED, "egress %s is root's", act);
+	else if (strcmp(act, "open") == 0 && ppnd->genesis.state == PPN_STATE_ISOLATED)
+		ppn_ctl_error(call, PPN_EXIT_REFUSED,
+			      "this node is isolated: nothing leaves until its fleet releases it");
 	else if (!ppnd->state.is_bound)
 		ppn_ctl_error(call, PPN_EXIT_NOT_CLAIMED,
 			      "this node is %s: before it is claimed it opens nothing outwards",

@@ -77,13 +77,15 @@ ppnd_egress_rules(const struct ppnd *ppnd,
 
 /* ---- time ---- */
 
-/* Seconds until then, rounded up; 0: it is over. */
+/* Seconds until then, rounded up; 0: it is over. Without a clock it is not: the kernel's table has the end. */
 static uint64_t seconds_left(struct ppnd *ppnd, uint64_t until)
 {
 	uint64_t now = 0;
 	uint32_t hz = 1;
 
-	if (ppn_datapath_clock(ppnd->dp, &now, &hz) || now > until)
+	if (ppn_datapath_clock(ppnd->dp, &now, &hz))
+		return 1;
+	if (now > until)
 		return 0;
 	return (until - now) / hz + 1;
 }
@@ -162,11 +164,14 @@ static void set_timer(struct ppnd *ppnd)
 
 /* ---- open, close ---- */
 
-/* A new generation of the policy: flows that it no longer allows go with the next sweeps. */
+/*
+ * A new generation of the policy: flows that it no longer allows go with the next sweeps. What the ledger has by now is
+ * not taken back when the kernel refuses: the policy is tried again until it is in force.
+ */
 static int apply(struct ppnd *ppnd)
 {
 	set_timer(ppnd);
-	return ppnd_seal_column(ppnd, ppnd->genesis.state);
+	return ppnd_seal_column(ppnd, ppnd->genesis.state) ? -EINPROGRESS : 0;
 }
 
 static size_t find(const struct ppnd_egress *egress, const struct ppn_open_port *rule)

@@ -77,7 +77,6 @@ struct ppnd_seal {
 enum ppnd_trial_limit {
 	PPND_TRIAL_MIN_S = 10,
 	PPND_TRIAL_MAX_S = 3600,
-	PPND_TRIAL_SESSIONS = 256, /* connections remembered from before it */
 	PPND_CALLER_SOCKETS = 32,
 };
 
@@ -87,7 +86,7 @@ struct ppnd_trial {
 	uint64_t end; /* jiffies */
 	struct ppn_flow_key flow; /* what it spares; zeros: nothing */
 	size_t n_before;
-	uint64_t before[PPND_TRIAL_SESSIONS]; /* inodes of sessions that were there */
+	uint64_t *before; /* owned: inodes of sessions that were there; NULL: nobody can say, none proves anything */
 	struct event *timer;
 };
 
@@ -271,7 +270,8 @@ void ppnd_watch_stop(struct ppnd *ppnd);
 
 /*
  * egress.c. An opening is {proto, port, prefix or any}; opening it again sets its end anew. Ledger entry, then
- * policy. -ENOSPC: too many, or too many prefixes of its port; -ENOENT: nothing of the kind is open.
+ * policy. -ENOSPC: too many, or too many prefixes of its port; -ENOENT: nothing of the kind is open;
+ * -EINPROGRESS: in the ledger and the list, and not in force yet (seal.why): it is tried again. Else: as it was.
  */
 void ppnd_egress_start(struct ppnd *ppnd); /* before the first policy is written */
 void ppnd_egress_stop(struct ppnd *ppnd);

@@ -8,6 +8,7 @@
 #include <endian.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "host/log.h"
@@ -36,7 +37,11 @@ uint64_t ppnd_trial_left(const struct ppnd *ppnd)
 	uint64_t now = 0;
 	uint32_t hz = 1;
 
-	if (!ppnd->trial.on || ppn_datapath_clock(ppnd->dp, &now, &hz) || now > ppnd->trial.end)
+	if (!ppnd->trial.on)
+		return 0;
+	if (ppn_datapath_clock(ppnd->dp, &now, &hz))
+		return 1; /* nobody knows, and the kernel ends it all the same */
+	if (now > ppnd->trial.end)
 		return 0;
 	return (ppnd->trial.end - now) / hz + 1;
 }
@@ -44,6 +49,8 @@ uint64_t ppnd_trial_left(const struct ppnd *ppnd)
 static void over(struct ppnd *ppnd)
 {
 	ppnd->trial.on = false;
+	free(ppnd->trial.before);
+	ppnd->trial.before = NULL;
 	ppnd->trial.n_before = 0;
 	if (ppnd->trial.timer)
 		(void)evtimer_del(ppnd->trial.timer);
@@ -120,15 +127,21 @@ static struct ppn_flow_key flow_of(const struct ppn_socket *socket)
 	return key;
 }
 
-/* Connections that were there before the trial prove nothing. */
-static void remember(struct ppnd *ppnd, const struct ppnd_facts *facts)
+/* Connections that were there before the trial prove nothing: all of them are remembered, or none is told apart. */
+static int remember(struct ppnd *ppnd, const struct ppnd_facts *facts)
 {
 	struct ppnd_trial *trial = &ppnd->trial;
 
+	free(trial->before);
 	trial->n_before = 0;
-	for (size_t i = 0; i < facts->sockets.n && trial->n_before < PPND_TRIAL_SESSIONS; i++)
+	trial->before = facts->sockets.cut ? NULL :
+					     calloc(facts->sockets.n + 1, sizeof(*trial->before));
+	if (!trial->before)
+		return facts->sockets.cut ? -E2BIG : -ENOMEM;
+	for (size_t i = 0; i < facts->sockets.n; i++)
 		if (ppnd_facts_is_session(ppnd, facts, &facts->sockets.socket[i]))
 			trial->before[trial->n_before++] = facts->sockets.socket[i].inode;
+	return 0;
 }
 
 /* ---- begin ---- */
@@ -170,8 +183,14 @@ static int find_flow(struct ppnd *ppnd, const struct ppnd_caller *caller,
 		ppnd->trial.flow = flow_of(socket);
 	else if (!caller->console)
 		err = -ENOENT;
-	remember(ppnd, &facts);
-	if (err)
+	if (!err && remember(ppnd, &facts)) {
+		err = -EPERM;
+		snprintf(
+			ret_why, PPN_WHY_LEN,
+			"more than %d sockets, or no memory for them: a new connection could not be "
+			"told from an old one; `ppn seal check`, then `ppn seal --yes`",
+			PPN_SOCKETS_MAX);
+	} else if (err)
 		snprintf(ret_why, PPN_WHY_LEN,
 			 "which connection is yours cannot be told: say it in the session itself "
 			 "(not in tmux or screen), or on a console");
@@ -230,15 +249,16 @@ static int judge_caller(struct ppnd *ppnd, const struct ppnd_caller *caller,
 	socket = callers(ppnd, &facts, caller);
 	if (socket) {
 		flow = flow_of(socket);
-		if (!memcmp(&flow, &ppnd->trial.flow, sizeof(flow)) ||
+		if (!ppnd->trial.before || !memcmp(&flow, &ppnd->trial.flow, sizeof(flow)) ||
 		    is_among(socket->inode, ppnd->trial.before, ppnd->trial.n_before))
 			err = -EPERM;
 	}
 	ppnd_facts_free(&facts);
 	if (err)
-		snprintf(ret_why, PPN_WHY_LEN,
-			 "this connection was there before the trial, and proves nothing: "
-			 "confirm from a new one");
+		snprintf(
+			ret_why, PPN_WHY_LEN,
+			"this connection was there before the trial, or before ppnd's last start, and "
+			"proves nothing: confirm from a new one, or on a console");
 	return err;
 }
 
@@ -304,6 +324,22 @@ void ppnd_trial_claimed(struct ppnd *ppnd)
 
 /* ---- start ---- */
 
+/* What was there before the trial went with the former ppnd: what is there now stands for it. */
+static void remember_again(struct ppnd *ppnd)
+{
+	struct ppnd_facts facts;
+	int err = ppnd_facts_read(ppnd, &facts);
+
+	if (!err) {
+		err = remember(ppnd, &facts);
+		ppnd_facts_free(&facts);
+	}
+	if (err)
+		ppn_log_errno(
+			LOG_WARNING, err,
+			"which connections are new cannot be told: confirm the trial on a console");
+}
+
 /* A trial outlives ppnd in the kernel's policy, and no reboot. */
 void ppnd_trial_start(struct ppnd *ppnd)
 {
@@ -317,9 +353,10 @@ void ppnd_trial_start(struct ppnd *ppnd)
 		trial->end = table.trial_end;
 		trial->flow = table.trial;
 	}
-	if (ppnd_trial_left(ppnd))
+	if (ppnd_trial_left(ppnd)) {
+		remember_again(ppnd);
 		set_timer(ppnd);
-	else if (trial->on || ppnd->state.fold.trial)
+	} else if (trial->on || ppnd->state.fold.trial)
 		revert(ppnd);
 }
 
@@ -328,4 +365,6 @@ void ppnd_trial_stop(struct ppnd *ppnd)
 	if (ppnd->trial.timer)
 		event_free(ppnd->trial.timer);
 	ppnd->trial.timer = NULL;
+	free(ppnd->trial.before);
+	ppnd->trial.before = NULL;
 }
