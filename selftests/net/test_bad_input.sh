@@ -125,6 +125,29 @@ lockdown|locked_down|nft|kernel lockdown \(confidentiality\) forbids BPF
 no memory for maps|no_memory|nft|no memory for its maps
 END
 
+# ---- interfaces that are gone before they are held ----------------------------------------------
+
+fresh '[node]\nexternal = eth0, gone*\nbeacon_window = 0\n[seal]\nmode = enforce'
+judge
+fds() { node_exec box find "/proc/$(node_pid box ppnd)/fd" -mindepth 1 | wc -l; }
+links() { node_exec box find /sys/fs/bpf/ppn/2/links -type f | wc -l; }
+settled() { ! node_exec box ppn status --json | grep -q '"gone'; }
+FDS=$(fds) LINKS=$(links)
+as_many_links() { [ "$(links)" = "$LINKS" ]; }
+as_many_fds() { [ "$(fds)" -lt $((FDS + 10)) ]; }
+ROUNDS=60
+[ -z "${PPN_SOAK:-}" ] || ROUNDS=2000
+for ((i = 0; i < ROUNDS; i++)); do
+	printf 'link add gone%d type veth peer name peer%d\nlink set gone%d up\nlink del gone%d\n' $i $i $i $i
+done | node_exec box ip -batch - || diag "a round was cut short"
+check "$ROUNDS interfaces come and go at once: none stays in the list" wait_for 20 settled
+is "the other one is held" "$(node_exec box ppn status --json | jq -r '.seal.interfaces[] | select(.name == "eth0").hold')" native
+check "no pin stays" wait_for 5 as_many_links
+check "file descriptors do not grow with them" wait_for 5 as_many_fds
+node_exec box ip link add gone type veth peer name peer
+check "one that stays is held" wait_for 10 eval "node_exec box ppn status --json | jq -e '.seal.interfaces[] | select(.name == \"gone\").hold == \"native\"'"
+node_del box
+
 # ---- any one call refused -----------------------------------------------------------------------
 
 # The calls that make something, each kind once, or all of them; not the 40000 that read counters.

@@ -46,6 +46,19 @@ node_exec box umount -l /sys/fs/bpf
 is "no bpffs" "$(level bpffs)" fail
 node_exec box mount -t bpf bpf /sys/fs/bpf
 
+# What a hardened machine shows in /proc and /sys.
+node_exec box mount -t tmpfs tmpfs /sys/kernel/security
+echo 'none integrity [confidentiality]' | node_exec box tee /sys/kernel/security/lockdown >/dev/null
+is "lockdown" "$(level lockdown)" warn
+node_exec box umount /sys/kernel/security
+node_exec box mount -t tmpfs tmpfs /lib/modules
+node_exec box sh -c 'mkdir -p "/lib/modules/$(uname -r)" && echo kernel/drivers/net/wireguard/wireguard.ko: >"/lib/modules/$(uname -r)/modules.dep"'
+node_exec box mount -t tmpfs tmpfs /proc/sys/kernel # one without modules has no such file
+echo 1 | node_exec box tee /proc/sys/kernel/modules_disabled >/dev/null
+check "no module can be loaded any more" eval 'doctor >"$WORLD/said" || :; says "^(warn|fail) +wireguard +its module is not loaded, and kernel.modules_disabled"'
+node_exec box umount /proc/sys/kernel
+node_exec box umount /lib/modules
+
 # Somebody else's table of our name, which the kernel lets nobody but its owner change.
 node_stop box ppnd
 node_exec box nft delete table inet ppn

@@ -211,6 +211,7 @@ node_start box db nc -lk 192.0.2.2 5432
 wait_for 5 node_exec box sh -c 'ss -Htln sport = 5432 | grep -q 5432'
 check "unseal asks first" exits 2 ppn unseal </dev/null
 check "and says what it lets in, and whose it is" says "tcp/5432 on 192.0.2.2 (nc, $(node_pid box db))"
+check_fails "(not ppnd's own ports, which go with it)" says udp/51820
 node_stop box ppnd KILL
 check "with ppnd dead it says so" exits 3 ppn unseal --yes
 check "(and that the seal stays)" says 'what is sealed stays sealed'

@@ -97,6 +97,9 @@ static const struct row rows[] = {
 	{ "WireGuard, bound", PPN_COLUMN_BOUND, IPPROTO_UDP, "", NULL, 51820, 0, 0, 0, 0,
 	  PPN_CUT_KEPT, "WireGuard", "" },
 
+	{ "discovery", PPN_COLUMN_HOLDING, IPPROTO_UDP, "", NULL, 9442, 0, 0, 0, 0,
+	  PPN_CUT_UNTOUCHED, "discovery", "" },
+
 	{ "session, rescue", PPN_COLUMN_HOLDING, IPPROTO_TCP, "198.51.100.9", "192.0.2.77", 22,
 	  4000, 1, 0, 0, PPN_CUT_KEPT, "[rescue] tcp/22 from 192.0.2.0/24", "" },
 	{ "session, other source", PPN_COLUMN_HOLDING, IPPROTO_TCP, "198.51.100.9", "192.0.3.77",
@@ -143,6 +146,10 @@ static void sockets(void **state)
 		addr(socket.local, row->local);
 		addr(socket.remote, row->remote ? row->remote : "");
 		ppn_cut_socket(&policy, &socket, &answer);
+		assert_int_equal(answer.own,
+				 !row->off && !row->remote &&
+					 (row->local_port == 9442 || row->local_port == 9443 ||
+					  row->local_port == 51820));
 		if (answer.cut != row->cut || strcmp(answer.rule, row->rule) != 0 ||
 		    strcmp(answer.keep, row->keep) != 0)
 			fail_msg("%s: %s, rule '%s', keep '%s'", row->name,

@@ -165,6 +165,7 @@ CHANGE(flow_from, r->flows[0].from_role[3] = '/')
 CHANGE(flow_to, r->flows[0].to_role[3] = '/')
 CHANGE(egress_proto, r->egress[0].proto = 0)
 CHANGE(egress_host_bits, r->egress[0].prefix[15] = 1)
+CHANGE(egress_prefix_len, r->egress[0].prefix_len = 129)
 CHANGE(egress_role, r->egress[0].role[0] = ' ')
 CHANGE(underlay_kind, r->underlay[0].underlay = _PPN_UNDERLAY_MAX)
 CHANGE(underlay_zero, r->underlay[0].zero[1] = 1)
@@ -244,6 +245,7 @@ static const struct {
 	ROW(flow_to, FORM),
 	ROW(egress_proto, FORM),
 	ROW(egress_host_bits, FORM),
+	ROW(egress_prefix_len, FORM),
 	ROW(egress_role, FORM),
 	ROW(underlay_kind, FORM),
 	ROW(underlay_zero, FORM),

@@ -165,6 +165,16 @@ static bool in_path(const char *program)
 	return false;
 }
 
+/* A module that nothing can load any more, until the next boot. */
+static bool is_shut_out(const struct doctor *doctor, const char *module)
+{
+	char path[64], line[8];
+
+	snprintf(path, sizeof(path), "/sys/module/%s", module);
+	return !doctor->version && access(path, F_OK) != 0 &&
+	       first_line(line, sizeof(line), "/proc/sys/kernel/modules_disabled")[0] == '1';
+}
+
 static void check_wireguard(struct doctor *doctor)
 {
 	static const char *const option = "CONFIG_WIREGUARD";
@@ -172,7 +182,11 @@ static void check_wireguard(struct doctor *doctor)
 	char value;
 
 	(void)ppn_kconfig_read(doctor->version, &option, 1, &value);
-	if (value == 'y' || there)
+	if (value != 'y' && there && is_shut_out(doctor, "wireguard"))
+		find(doctor, in_path("wireguard-go") ? WARN : FAIL, "wireguard",
+		     "name wireguard in /etc/modules-load.d and boot, or install wireguard-go",
+		     "its module is not loaded, and kernel.modules_disabled lets nobody load it");
+	else if (value == 'y' || there)
 		find(doctor, OK, "wireguard", NULL, "kernel, %s",
 		     value == 'y' ? "built in" : "module");
 	else if (in_path("wireguard-go"))

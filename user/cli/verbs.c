@@ -61,7 +61,8 @@ enum ppn_exit cli_wait(const struct cli *cli)
 	return code;
 }
 
-/* Listening sockets that the seal keeps from somebody now: [{what, inode}]. NULL: nobody can say. */
+/* Listening sockets that the seal keeps from somebody now, but ppnd's own, which go with it: [{what, inode}]. NULL:
+ * nobody can say. */
 static json_t *behind_the_seal(const struct cli *cli, enum ppn_exit *ret_exit)
 {
 	json_t *check = cli_ask(cli, json_pack("{s:s}", "verb", "check"), ret_exit), *row;
@@ -72,6 +73,7 @@ static json_t *behind_the_seal(const struct cli *cli, enum ppn_exit *ret_exit)
 		const char *cut = cli_text(row, "cut");
 
 		if (strcmp(cli_text(row, "kind"), "listener") == 0 &&
+		    !json_is_true(json_object_get(row, "own")) &&
 		    (strcmp(cut, "cut") == 0 || strcmp(cut, "partly") == 0))
 			(void)json_array_append_new(
 				list, json_pack("{s:O, s:O}", "what", json_object_get(row, "what"),

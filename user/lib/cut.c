@@ -189,14 +189,19 @@ static bool judge_own(const struct ppn_cut_policy *policy, const struct ppn_cut_
 	const bool bound = policy->column == PPN_COLUMN_BOUND ||
 			   policy->column == PPN_COLUMN_ISOLATED;
 
-	if (socket->proto == IPPROTO_UDP && socket->local_port == policy->wg_port) {
+	const uint16_t port = socket->local_port;
+	const bool udp = socket->proto == IPPROTO_UDP;
+
+	ret->own = port == policy->wg_port || port == PPN_PORT_DISCOVERY;
+	ret->own = udp ? ret->own : port == policy->claim_port;
+	if (!ret->own)
+		return false;
+	if (udp && port == PPN_PORT_DISCOVERY)
+		answer_rule(ret, PPN_CUT_UNTOUCHED, "discovery");
+	else if (udp)
 		answer_rule(ret, bound ? PPN_CUT_KEPT : PPN_CUT_GONE,
 			    bound ? "WireGuard" : "WireGuard passes once the node is claimed");
-		return true;
-	}
-	if (socket->proto != IPPROTO_TCP || socket->local_port != policy->claim_port)
-		return false;
-	if (policy->claim || policy->column != PPN_COLUMN_BLIND)
+	else if (policy->claim || policy->column != PPN_COLUMN_BLIND)
 		answer_rule(ret, PPN_CUT_KEPT, "the claim port");
 	else
 		answer_rule(ret, PPN_CUT_GONE, "the claim port is shut in this state");
@@ -232,6 +237,7 @@ static void judge_flow(const struct ppn_cut_policy *policy, const struct ppn_cut
 void ppn_cut_socket(const struct ppn_cut_policy *policy, const struct ppn_cut_socket *socket,
 		    struct ppn_cut_answer *ret_answer)
 {
+	ret_answer->own = false;
 	if (ppn_address_is_loopback(socket->local) ||
 	    (!socket->listens && ppn_address_is_loopback(socket->remote)))
 		answer_rule(ret_answer, PPN_CUT_UNTOUCHED, "loopback");

@@ -38,6 +38,7 @@ struct ppn_cut_answer {
 	enum ppn_cut cut;
 	char rule[PPN_CUT_RULE_LEN]; /* what passes it, or why it is untouched; "": nothing */
 	char keep[PPN_CUT_RULE_LEN]; /* the line that would keep it; "": none is needed, or none can */
+	bool own; /* a port of the node itself, which goes with it */
 };
 
 /* -- the policy that would enforce -- */

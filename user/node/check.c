@@ -50,9 +50,9 @@ static void add(struct check *check, const char *kind, const char *what,
 		return;
 	}
 	push(check->call, &check->rows,
-	     json_pack("{s:s, s:s, s:s, s:s, s:s, s:I}", "kind", kind, "what", what, "cut",
-		       ppn_cut_text(answer->cut), "rule", answer->rule, "keep", answer->keep,
-		       "inode", (json_int_t)inode));
+	     json_pack("{s:s, s:s, s:s, s:s, s:s, s:b, s:I}", "kind", kind, "what", what, "cut",
+		       ppn_cut_text(answer->cut), "rule", answer->rule, "keep", answer->keep, "own",
+		       (int)answer->own, "inode", (json_int_t)inode));
 }
 
 /* ---- the policy that would enforce ---- */
@@ -142,7 +142,7 @@ static void check_sockets(struct check *check)
 			.listens = socket->listens,
 			.rides = ppnd_facts_rides(facts, socket),
 		};
-		struct ppn_cut_answer answer;
+		struct ppn_cut_answer answer = { 0 };
 		char what[160];
 
 		if (socket->half)
@@ -169,7 +169,7 @@ static void check_addresses(struct check *check)
 			ppn_cut_rides(facts->link, facts->n_devices, addr->ifindex);
 		const struct ppn_device *device = link ? ppnd_facts_device(facts, link->ifindex) :
 							 NULL;
-		struct ppn_cut_answer answer;
+		struct ppn_cut_answer answer = { 0 };
 		char what[160], text[PPN_ADDRESS_TEXT];
 
 		if (!device)
@@ -209,7 +209,7 @@ static int check_mounts(struct check *check)
 			.server_port = (uint16_t)mounts[i].port,
 		};
 		char block[PPN_BLOCK_WHAT_LEN] = "", file[PPN_MOUNT_POINT_LEN], what[160];
-		struct ppn_cut_answer answer;
+		struct ppn_cut_answer answer = { 0 };
 
 		if (mounts[i].major &&
 		    ppn_block_is_remote("/sys", mounts[i].major, mounts[i].minor, block, file))
@@ -231,7 +231,7 @@ static void check_guests(struct check *check)
 	for (size_t i = 0; i < facts->n_guests; i++) {
 		const struct ppn_link_guest *guest = &facts->guest[i];
 		const struct ppn_device *port = ppnd_facts_device(facts, guest->port);
-		struct ppn_cut_answer answer;
+		struct ppn_cut_answer answer = { 0 };
 		char what[160];
 
 		if (!port || port->external) /* it came from the wire, and is no guest of ours */
