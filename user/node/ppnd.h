@@ -288,7 +288,7 @@ json_t *ppnd_egress_json(
 	struct ppnd *ppnd); /* {rules: [{service, prefix, by, ends_s}], flows, flows_max} */
 
 /*
- * check.c: {state, worst, untouched, cut_short, rows: [{kind, what, cut, rule, keep, inode}]}, earlier rows by
+ * check.c: {state, worst, untouched, cut_short, rows: [{kind, what, cut, rule, keep, own, inode}]}, earlier rows by
  * ppn_ctl_more(). 0; -EBUSY: an answer, and something in it that the machine would not survive; or -errno.
  */
 int ppnd_check(struct ppnd *ppnd, struct ppn_ctl_call *call, json_t **ret_answer);
