@@ -298,10 +298,9 @@ static int open_socket(const struct ppnd *ppnd, const struct ppnd_metrics_at *at
 	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
 	if (at->kind == PPND_METRICS_MESH)
 		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_FREEBIND, &yes, sizeof(yes));
+	/* A path that is there is of a ppnd that was killed: the control socket is ours. */
 	if (at->kind == PPND_METRICS_UNIX) {
-		(void)unlink(
-			where.local
-				.sun_path); /* of one that was killed: the control socket is ours */
+		(void)unlink(where.local.sun_path);
 		err = ppn_ctl_bind(fd, &where.local, "ppn");
 	} else {
 		err = bind(fd, &where.any, len) < 0 ? -errno : 0;
