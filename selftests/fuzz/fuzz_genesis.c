@@ -19,8 +19,7 @@ static bool is_member(enum ppn_state state)
 /* But for `refused`. */
 static bool same(const struct ppn_genesis *a, const struct ppn_genesis *b)
 {
-	return a->state == b->state && a->folded == b->folded && a->observe == b->observe &&
-	       a->isolated == b->isolated;
+	return a->state == b->state && a->folded == b->folded && a->isolated == b->isolated;
 }
 
 static void taken(const struct ppn_genesis *genesis, enum ppn_event event,
@@ -53,7 +52,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	if (!len)
 		return 0;
 	genesis.folded = data[0] % _PPN_STATE_MAX;
-	genesis.observe = data[0] & 0x80;
 	for (size_t i = 1; i < len; i++) {
 		const enum ppn_event event = (data[i] & 0x7f) % (_PPN_EVENT_MAX + 1);
 		const struct ppn_genesis before = genesis;

@@ -71,7 +71,6 @@ enum ppn_action {
 struct ppn_genesis {
 	enum ppn_state state;
 	enum ppn_state folded; /* what the ledger said at start */
-	bool observe;
 	bool isolated;
 	uint64_t refused; /* events that no row named */
 };

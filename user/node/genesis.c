@@ -248,7 +248,6 @@ int ppnd_genesis_start(struct ppnd *ppnd)
 
 	ppnd->genesis.folded = ppnd->state.damaged ? PPN_STATE_DAMAGED :
 						     ppn_ledger_genesis_state(&ppnd->state.fold);
-	ppnd->genesis.observe = ppnd->seal.observe;
 	if (ppnd->state.damaged) {
 		ppnd->genesis.isolated = ppn_datapath_command(ppnd->dp, &command) == 0 &&
 					 command.isolated;

@@ -187,9 +187,6 @@ void ppnd_genesis_stop(struct ppnd *ppnd);
 /* blind.c: seals without a node, for `ppnd --blind`. Exit code of main: 5 where only TC or nftables hold. */
 int ppnd_blind(struct ppnd *ppnd);
 
-/* blind.c: seals without a node, for `ppnd --blind`. Exit code of main: 5 where only TC or nftables hold. */
-int ppnd_blind(struct ppnd *ppnd);
-
 /* seal.c: external interfaces. */
 int ppnd_seal_start(struct ppnd *ppnd); /* before everything else: every external interface */
 int ppnd_seal_scan(struct ppnd *ppnd); /* again: those that came, went or were renamed */
