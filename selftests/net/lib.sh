@@ -33,9 +33,11 @@
 #   capture_show NAME LABEL [FILTER...]      the packets, one a line, as tcpdump tells them
 #   capture_count NAME LABEL [FILTER...]
 #   delivered NAME                 what its stack has taken in: IPv4 of any kind, UDP over IPv6
+#   sink NAME                      takes datagrams to port 999, which `flood` sends to   sunk NAME: how many so far
 #   neighbours_settled NAME        it waits for none: what it answered an unsealed flood is sent or given up
 # Waiting and judging
 #   wait_for SECONDS COMMAND...    polls until it succeeds (times PPN_TIMEOUT_FACTOR); 1 if never
+#   moves OLD COMMAND...           is the number that it prints above OLD?
 #   check NAME COMMAND...          ok if it succeeds      check_fails NAME COMMAND...
 #   is NAME GOT WANTED             ok NAME   not_ok NAME   skip NAME REASON
 #   skip_all REASON                plan N (else the plan follows at the end)
@@ -110,6 +112,9 @@ is() {
 	fi
 }
 
+# Where starting a program takes long, asking often is what makes all of them slow.
+POLL_MS=$((${PPN_TIMEOUT_FACTOR:-1} > 1 ? 300 : 50))
+
 wait_for() {
 	local end=$(($(date +%s%N) + $1 * ${PPN_TIMEOUT_FACTOR:-1} * 1000000000))
 	shift
@@ -118,8 +123,12 @@ wait_for() {
 			echo "waited in vain for: $*" >&2
 			return 1
 		fi
-		sleep 0.05
+		sleep "0.$(printf %03d $POLL_MS)"
 	done
+}
+
+moves() {
+	[ "$("${@:2}")" -gt "$1" ]
 }
 
 # ---- world --------------------------------------------------------------------------------
@@ -398,6 +407,20 @@ delivered() {
 		/^Ip:/ { n = split($0, f); if (f[2] ~ /^[0-9]/) total += f[10] }
 		/^Udp6(InDatagrams|NoPorts|InErrors)/ { total += $2 }
 		END { print total + 0 }' /proc/net/snmp /proc/net/snmp6
+}
+
+# A byte a datagram.
+sink() {
+	node_start "$1" sink /usr/bin/python3 -uc '
+import socket
+s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+s.bind(("::", 999))
+while s.recv(64): print(end=".")'
+	wait_for 5 node_exec "$1" sh -c 'ss -Hlun sport = 999 | grep -q .'
+}
+
+sunk() {
+	wc -c <"$(node_log "$1" sink)"
 }
 
 # An answer to whom nobody finds comes back after seconds, as an ICMP error by lo, and counts as delivered.

@@ -62,7 +62,6 @@ same() { [ "$1" = "$("${@:2}")" ]; } # WAS COMMAND...
 fds() { find "/proc/$(node_pid box ppnd)/fd" -mindepth 1 | wc -l; }
 who() { status '[.identity, .fingerprint, .posture] | @csv'; }
 dropped() { node_exec box bpftool -j map dump pinned $PINS/seal_count | jq '[.[].formatted.values[].value.packets] | add'; }
-moves() { [ "$("${@:2}")" -gt "$1" ]; } # FROM COMMAND...
 tapped() { grep -c ' > ' "$(node_log box tap)" || :; }
 
 # nothing NAME: the flood goes on, and neither the stack nor a tap has seen any of it.

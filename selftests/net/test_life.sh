@@ -39,7 +39,6 @@ link_id() { node_exec box bpftool -j link show pinned "$PINS/links/$(index "$1")
 programs() { node_exec box find $PINS/programs $PINS/links -type f | sort; }
 fds() { find "/proc/$(node_pid box ppnd)/fd" -mindepth 1 | wc -l; }
 dropped() { ppn status --json | jq '[.seal.reasons.seal[].packets] | add'; }
-moves() { [ "$("${@:2}")" -gt "$1" ]; } # FROM COMMAND...
 goes_on() { wait_for 10 moves $(($(dropped) + 100)) dropped; }
 
 # A tap of its own on everything, that counts what no row lets in, and prints each.

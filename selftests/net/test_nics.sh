@@ -59,9 +59,6 @@ iface() { status "$1" ".seal.interfaces[] | select(.name == \"$2\") | $3"; }
 hold_is() { [ "$(iface "$1" "$2" .hold)" = "$3" ]; }
 held() { wait_for 5 hold_is "$@"; }
 counted() { status "$1" ".seal.reasons.$2.packets // 0"; }
-moves() { # COMMAND's number is above OLD
-	[ "$("${@:2}")" -gt "$1" ]
-}
 link_id() {
 	node_exec "$1" bpftool -j link show pinned "/sys/fs/bpf/ppn/2/links/$(node_exec "$1" cat "/sys/class/net/$2/ifindex")" | jq .id
 }
@@ -94,7 +91,7 @@ let_in() {
 		END { print n + 0 }' /proc/net/snmp /proc/net/snmp6
 }
 # What the backstop had to drop behind the seal, too: a card whose program does not run.
-seen() { echo "$(let_in)/$(wc -c <"$(node_log box sink)")/$(status box .seal.backstop.dropped.held_in)"; }
+seen() { echo "$(let_in)/$(sunk box)/$(status box .seal.backstop.dropped.held_in)"; }
 # sealed NAME DEVICE...: nothing of the flood comes through while it comes to each of them.
 sealed() {
 	local before old name=$1
@@ -200,7 +197,7 @@ check "LRO is on where there is LRO" grep -q 'large-receive-offload: on' <(node_
 
 configure box ''
 start box
-node_start box sink nc -lku 999
+sink box
 why() { iface box "$1" '.why // ""'; }
 # A kernel's own words: it has no XDP in these drivers.
 NO_NATIVE='driver [a-z0-9]*, mtu 1500.*(does not support XDP|not supported)'

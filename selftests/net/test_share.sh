@@ -57,9 +57,6 @@ exit_of() {
 	"$@" >/dev/null 2>&1 || rc=$?
 	echo "$rc"
 }
-moves() { # OLD COMMAND...: its number is above OLD
-	[ "$("${@:2}")" -gt "$1" ]
-}
 # Echo requests, and answers to none: what the stack has delivered.
 reached() { node_exec box awk '/^Ip: [0-9]/ { print $10 }' /proc/net/snmp; }
 dropped() { status dropped; }

@@ -89,6 +89,7 @@ cpus=$(nproc)
 check "a flood gives some samples ($seen)" test "$seen" -ge 100
 check "and no more than its limit" test "$seen" -le $((cpus * 100 * 6))
 rm "$(node_log box watch)"
+wait_for 10 eval '! node_alive desk flood'
 
 # ---- whoever goes away ----------------------------------------------------------------------------
 
