@@ -13,8 +13,8 @@ export PPN_BUILD
 
 # An emulated machine is 20 to 28 times slower; most of a test's time is waiting, though.
 export PPN_TIMEOUT_FACTOR=10
-# An emulated machine has no time to lose to a neighbour.
-export PPN_JOBS=1
+# It has two processors, and a test keeps less than one of them busy.
+export PPN_JOBS=3
 
 # results_in FILE: how many results its TAP holds.
 results_in() {
