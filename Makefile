@@ -280,11 +280,13 @@ demo:
 	@$(submake) all
 	@scripts/demo.sh
 
+# What the last tiers boot is fetched while the first ones run.
 test:
 	@scripts/setup.sh build test vm boot deb
-	@$(submake) all tests fuzzers
-	@selftests/boot/fetch.sh || echo "boot: no roots could be made, its tests are skipped"
-	@FUZZ_SECONDS=$(or $(FUZZ_SECONDS),10) selftests/run check unit fuzz bpf net boot vm
+	@{ selftests/boot/fetch.sh || echo "boot: no roots could be made, its tests are skipped"; } & \
+	$(submake) all tests fuzzers && \
+		FUZZ_SECONDS=$(or $(FUZZ_SECONDS),10) selftests/run check unit fuzz bpf net boot vm; \
+		rc=$$?; wait; exit $$rc
 
 $(TIERS:%=test-%): test-%: all tests $(if $(SAN),san)
 	@selftests/run $*

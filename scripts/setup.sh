@@ -27,7 +27,7 @@ packages_of() {
 			python3-argcomplete python3-pkg-resources xdp-tools
 		;;
 	deb) echo dpkg-dev lintian ;;
-	boot) echo systemd-container debootstrap iproute2 ;;
+	boot) echo systemd-container mmdebstrap debian-archive-keyring iproute2 ;;
 	bench) echo xdp-tools nftables iptables ethtool iproute2 gnuplot-nox jq ;;
 	*)
 		echo "setup: no tier '$1' (build, test, vm, boot, deb, bench)" >&2

@@ -8,7 +8,6 @@ set -euo pipefail
 
 cache=${PPN_BOOT_CACHE:-${HOME:-/root}/.cache/ppn-boot}
 
-# By hand: debootstrap follows no alternatives and no Provides.
 packages_of() {
 	echo systemd systemd-sysv udev dbus iproute2 ifupdown procps kmod nftables libbpf1 libxdp1 \
 		libhttp-parser2.9 libinih1 libjansson4 libmd0 libnftables1 libnl-3-200 libnl-genl-3-200 \
@@ -29,17 +28,27 @@ make_root() {
 	packages=$(packages_of "$suite" | tr -s ' \n' ',' | sed 's/,$//')
 	[ "$(cat "$root/packages" 2>/dev/null)" != "$packages" ] || return 0
 	rm -rf "$root.new" "$root"
-	mkdir -p "$cache"
-	if ! debootstrap --variant=minbase --include="$packages" "$suite" "$root.new" "$(mirror)" >"$cache/$suite.log" 2>&1; then
+	# force-unsafe-io: a root that a crash leaves half made has no list of packages, and is made anew.
+	if ! mmdebstrap --mode=root --variant=minbase --include="$packages" --dpkgopt=force-unsafe-io \
+		"$suite" "$root.new" "$(mirror)" >"$cache/$suite.log" 2>&1; then
 		tail -n 3 "$cache/$suite.log" >&2
 		return 1
 	fi
-	rm -rf "$root.new"/var/cache/apt/archives/*.deb
 	echo "$packages" >"$root.new/packages"
 	mv "$root.new" "$root"
 }
 
 [ $# -gt 0 ] || set -- bookworm trixie
+mkdir -p "$cache"
+exec 9>"$cache/lock"
+flock 9
+making=()
 for suite; do
-	make_root "$suite"
+	make_root "$suite" &
+	making+=("$!")
 done
+rc=0
+for pid in "${making[@]}"; do
+	wait "$pid" || rc=1
+done
+exit "$rc"

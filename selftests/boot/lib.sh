@@ -20,6 +20,7 @@ ADDRESS=192.0.2.2
 boot_root() {
 	local suite=$1
 	command -v systemd-nspawn >/dev/null || skip_all "no systemd-nspawn"
+	[ ! -e "$BOOT_CACHE/lock" ] || flock "$BOOT_CACHE/lock" true # somebody makes them
 	[ -e "$BOOT_CACHE/$suite/packages" ] || skip_all "no root of $suite: selftests/boot/fetch.sh makes it"
 	mkdir -p "$WORLD/over"
 	! mountpoint -q "$ROOT" || umount "$ROOT"
