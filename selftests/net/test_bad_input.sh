@@ -1,9 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# timeout: 180
+# timeout: 300
 #
 # Configurations and machines that are not as they should be: a clear message, and the machine sealed, by whatever
-# can, or untouched; never half. The same when the kernel refuses any one bpf() call of a start (PPN_SOAK=1: each).
+# can, or untouched; never half. The same when the kernel refuses any one bpf() call of a start (PPN_SOAK=1: each), or
+# one netlink request of each kind.
 set -euo pipefail
 # shellcheck source=selftests/net/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -107,8 +108,8 @@ locked_down() {
 	refuse EPERM 1+
 }
 no_memory() { refuse ENOMEM 10+; }
-refuse() { # ERROR WHEN
-	LAUNCHER=(strace -qq -o "$DIR/trace" -e trace=bpf -e "inject=bpf:error=$1:when=$2")
+refuse() { # ERROR WHEN [SYSCALL]
+	LAUNCHER=(strace -qq -o "$DIR/trace" -e "trace=${3:-bpf}" -e "inject=${3:-bpf}:error=$1:when=$2")
 }
 LAUNCHER=()
 while IFS='|' read -r name world wanted words; do
@@ -183,3 +184,46 @@ for site in $(sites | sort -n); do
 done
 # The order of the calls behind the load is not always the same, and so is their number.
 check "of $tried calls, nearly all were there to refuse" test $((reached * 10)) -ge $((tried * 8))
+
+# ---- any one netlink request refused ------------------------------------------------------------
+
+fresh "$PLAIN"
+judge strace -qq -o "$WORLD/requests" -e trace=sendto,sendmsg
+is "netlink traced: native" "$GOT" native
+node_del box
+
+native() { node_exec box ppn status --json | jq -e '.seal.interfaces[0].hold == "native"'; }
+# A kind's first request: the system call that sent it, and which of those it was.
+request() {
+	awk -v kind="$1" '{ call = substr($0, 1, index($0, "(") - 1); n[call]++ }
+		index($0, kind) { print call, n[call]; exit }' "$WORLD/requests"
+}
+while read -r kind error; do
+	read -r call when < <(request "$kind") || { not_ok "$kind: was not asked for"; continue; }
+	fresh "$PLAIN"
+	refuse "$error" "$when" "$call"
+	judge "${LAUNCHER[@]}"
+	check "$kind, $error: refused" grep -q "$kind.*INJECTED" "$DIR/trace"
+	case $kind in
+	# Of the way out, which nftables holds then; the way in is XDP's.
+	RTM_NEWQDISC | RTM_NEWTFILTER)
+		is "$kind, $error: sealed" "$GOT" "nft, exit 5, with 1 programs, 3 tables"
+		check "$kind, $error: tried again" wait_for 30 native
+		;;
+	*) check "$kind, $error: sealed" grep -qxE 'native|generic|tc|nft' <<<"$GOT" ;;
+	esac
+	node_del box
+done <<'END'
+RTM_GETLINK ENOBUFS
+RTM_NEWQDISC ENOMEM
+RTM_NEWTFILTER EPERM
+RTM_GETTFILTER ENOBUFS
+NFT_MSG_GETGEN ENOBUFS
+NFT_MSG_GETTABLE ENOMEM
+NFNL_MSG_BATCH_BEGIN ENOBUFS
+NFT_MSG_GETSETELEM ENOMEM
+RTM_NEWLINK EPERM
+RTM_NEWADDR ENOBUFS
+RTM_NEWROUTE EPERM
+RTM_NEWRULE ENOMEM
+END

@@ -195,7 +195,8 @@ static bool may_rise(const struct ppnd_interface *interface, const struct ppn_lo
 {
 	const bool changed = look->xdp_id != interface->xdp_id;
 
-	if (look->by_link)
+	/* The way in is held. The way out may not be: its hook was refused. */
+	if (look->by_link && interface->hold >= PPN_HOLD_TC)
 		return false;
 	if (interface->hold >= PPN_HOLD_GENERIC)
 		return changed && look->is_held && look->hold == interface->hold;
