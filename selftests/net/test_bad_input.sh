@@ -126,6 +126,33 @@ lockdown|locked_down|nft|kernel lockdown \(confidentiality\) forbids BPF
 no memory for maps|no_memory|nft|no memory for its maps
 END
 
+# ---- a memory limit -----------------------------------------------------------------------------
+
+# cage MIB: a memory cgroup in $CAGE.
+cage() {
+	local tree=/srv file=memory.limit_in_bytes # a place that nodes made from now on see, too
+	if ! mount -t cgroup -o memory memory "$tree" 2>/dev/null; then
+		file=memory.max
+		mount -t cgroup2 cgroup2 "$tree" || return 1
+		echo +memory >"$tree/cgroup.subtree_control" || return 1
+	fi
+	CAGE=$(mktemp -d "$tree/ppn.XXXXXX")
+	echo "$1M" >"$CAGE/$file"
+}
+# Programs and maps are charged to whoever loads them. What the kernel kills for it has not begun.
+if cage 24; then
+	fresh "$PLAIN"
+	judge bash -c 'echo 0 >"$0/cgroup.procs" && exec "$@"' "$CAGE"
+	is "a memory cgroup of 24 MiB: killed, the machine as it was" "$GOT" "ended without a word, exit 137, with 0 programs, 0 tables"
+	judge
+	is "the next start, without it" "$GOT" native
+	node_del box
+	wait_for 5 rmdir "$CAGE"
+else
+	skip "a memory cgroup" "none to be had here"
+	skip "the next start, without it" "none to be had here"
+fi
+
 # ---- interfaces that are gone before they are held ----------------------------------------------
 
 fresh '[node]\nexternal = eth0, gone*\nbeacon_window = 0\n[seal]\nmode = enforce'
