@@ -178,7 +178,7 @@ node_del box
 
 # ---- any one call refused -----------------------------------------------------------------------
 
-# The calls that make something, each kind once, or all of them; not the 40000 that read counters.
+# The calls that make something, each kind once, or all of them; not those that read and write rows.
 sites() {
 	if [ -n "${PPN_SOAK:-}" ]; then
 		grep -nvE '^bpf\(BPF_MAP_(LOOKUP|UPDATE|GET_NEXT)|^---' "$WORLD/calls" | cut -d: -f1

@@ -76,6 +76,19 @@ const char *dp_map_name(enum dp_map which)
 	return maps[which];
 }
 
+int dp_array_read(struct ppn_datapath *dp, enum dp_map map, uint32_t first, uint32_t n,
+		  void *ret_values)
+{
+	uint32_t keys[DP_ARRAY_READ_MAX], before = first - 1, last, count = n;
+	int err;
+
+	if (n == 0 || n > DP_ARRAY_READ_MAX)
+		return -EINVAL;
+	err = bpf_map_lookup_batch(dp->map[map], first ? &before : NULL, &last, keys, ret_values,
+				   &count, NULL);
+	return err || count == n ? err : -EIO;
+}
+
 uint64_t dp_now_ms(void)
 {
 	struct timespec now;

@@ -14,20 +14,15 @@ static const struct {
 	[PPN_COUNT_FRAME] = { DP_FRAME_COUNT, 1 },
 };
 
-/* Adds a slot's counters of all CPUs. one: room for a row of them. */
+/* Adds a slot's counters of all CPUs. rows: room for those of one slot. */
 static int add_slot(struct ppn_datapath *dp, enum ppn_counter_set set, uint32_t slot, int cpus,
-		    struct ppn_count *one, struct ppn_count sum[static _PPN_REASON_MAX])
+		    struct ppn_count *rows, struct ppn_count sum[static _PPN_REASON_MAX])
 {
-	int err = 0;
+	int err = dp_array_read(dp, sets[set].map, PPN_COUNT_INDEX(slot, 0), _PPN_REASON_MAX, rows);
 
-	for (uint32_t reason = 0; reason < _PPN_REASON_MAX && !err; reason++) {
-		const uint32_t index = PPN_COUNT_INDEX(slot, reason);
-
-		err = bpf_map_lookup_elem(dp->map[sets[set].map], &index, one);
-		for (int i = 0; i < cpus && !err; i++) {
-			sum[reason].packets += one[i].packets;
-			sum[reason].bytes += one[i].bytes;
-		}
+	for (int i = 0; i < _PPN_REASON_MAX * cpus && !err; i++) {
+		sum[i / cpus].packets += rows[i].packets;
+		sum[i / cpus].bytes += rows[i].bytes;
 	}
 	return err;
 }
@@ -36,17 +31,17 @@ static int sum_slots(struct ppn_datapath *dp, enum ppn_counter_set set, uint32_t
 		     struct ppn_count ret_counts[static _PPN_REASON_MAX])
 {
 	const int cpus = libbpf_num_possible_cpus();
-	struct ppn_count sum[_PPN_REASON_MAX] = { 0 }, *one;
+	struct ppn_count sum[_PPN_REASON_MAX] = { 0 }, *rows;
 	int err = 0;
 
 	if (cpus < 0)
 		return cpus;
-	one = calloc((size_t)cpus, sizeof(*one));
-	if (!one)
+	rows = calloc(_PPN_REASON_MAX, (size_t)cpus * sizeof(*rows));
+	if (!rows)
 		return -ENOMEM;
 	for (uint32_t slot = from; slot < to && !err; slot++)
-		err = add_slot(dp, set, slot, cpus, one, sum);
-	free(one);
+		err = add_slot(dp, set, slot, cpus, rows, sum);
+	free(rows);
 	if (!err)
 		memcpy(ret_counts, sum, sizeof(sum));
 	return err;

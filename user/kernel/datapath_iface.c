@@ -10,6 +10,8 @@
 #include "kernel/datapath_private.h"
 #include "kernel/device.h"
 
+_Static_assert(PPN_MAP_IFACES % DP_ARRAY_READ_MAX == 0, "the last read is whole");
+
 static bool is_used(const struct ppn_iface *row)
 {
 	static const struct ppn_iface none;
@@ -95,15 +97,18 @@ static int adopt_row(struct ppn_datapath *dp, uint32_t ifindex, const struct ppn
 
 static int adopt_rows(struct ppn_datapath *dp)
 {
+	struct ppn_iface rows[DP_ARRAY_READ_MAX];
 	struct ppn_device *devices = NULL;
-	struct ppn_iface row;
 	size_t n = 0;
 	int err = ppn_device_list(NULL, &devices, &n);
 
-	for (uint32_t i = 1; i < PPN_MAP_IFACES && !err; i++) {
-		err = bpf_map_lookup_elem(dp->map[DP_IFACES], &i, &row);
-		if (!err && is_used(&row))
-			err = adopt_row(dp, i, &row, is_here(devices, n, i));
+	for (uint32_t i = 0; i < PPN_MAP_IFACES && !err; i++) {
+		const struct ppn_iface *row = &rows[i % DP_ARRAY_READ_MAX];
+
+		if (i % DP_ARRAY_READ_MAX == 0)
+			err = dp_array_read(dp, DP_IFACES, i, DP_ARRAY_READ_MAX, rows);
+		if (!err && i > 0 && is_used(row))
+			err = adopt_row(dp, i, row, is_here(devices, n, i));
 	}
 	free(devices);
 	return err;

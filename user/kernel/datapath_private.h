@@ -266,6 +266,13 @@ int dp_object_open(struct ppn_datapath *dp, enum dp_object which, struct bpf_obj
 /* Name of its pins. */
 const char *dp_program_pin(enum dp_program which);
 const char *dp_map_name(enum dp_map which);
+/*
+ * `n` values of an array (at most DP_ARRAY_READ_MAX) from index `first` on, in one call; of a per-CPU one each
+ * value is a row of libbpf_num_possible_cpus(). -errno.
+ */
+enum { DP_ARRAY_READ_MAX = 512 };
+int dp_array_read(struct ppn_datapath *dp, enum dp_map map, uint32_t first, uint32_t n,
+		  void *ret_values);
 uint64_t dp_now_ms(void);
 /* Ticks a second. 0: the kernel does not say. */
 uint32_t dp_hz(void);
