@@ -12,8 +12,8 @@ world "$@"
 
 # Of LACP's slow timeout, 90 s, and a bit.
 PATIENCE=100
-REBINDS=3
-[ -z "${PPN_SOAK:-}" ] || REBINDS=50
+REBINDS=3 FLAPS=20
+[ -z "${PPN_SOAK:-}" ] || REBINDS=50 FLAPS=300
 
 # ---- cards --------------------------------------------------------------------------------------
 
@@ -75,6 +75,9 @@ addressed() { # NODE DEVICE NET HOST
 answers() { node_exec peer nc -z -w 5 "$1" 8080; }
 answered() { wait_for 3 answers "$1"; }
 
+# Of the flood, what a tap sees that stands where XDP has been, native or generic.
+FORBIDDEN=(inbound and '(port 999 or icmp[icmptype] == icmp-echo or ip[6:2] & 0x3fff != 0)')
+tapped() { capture_count box tap; }
 # More than a few hundred a second, to five cards at once, leaves an emulated machine time for nothing else.
 flood_on() { node_start peer flood flood "$1" "$2" 250; }
 # The flood reaches every card of the wire: it is over when each has dropped a hundred more.
@@ -191,7 +194,10 @@ done
 node_start box serve4 nc -4 -lk 8080
 node_start box serve6 nc -6 -lk 8080
 flood_on wire 10.0.1.2
+capture_start box any tap "${FORBIDDEN[@]}"
 check "without the seal the flood reaches the stack" wait_for 5 moves 100 let_in
+check "and a tap" wait_for 5 moves 100 tapped
+capture_stop box tap
 node_exec box ethtool -K vmxnet3 lro on
 check "LRO is on where there is LRO" grep -q 'large-receive-offload: on' <(node_exec box ethtool -k vmxnet3)
 
@@ -309,6 +315,17 @@ sealed "both are sealed" vmxnet3 e1000e
 is "nothing came through in all this" "$(seen)" "$before"
 is "one attach for each of them" "$(links box vmxnet3 e1000e)" "$was_bond"
 is "and for all cards since they were sealed" "$(links box virtio vmxnet3 card e1000e)" "$ATTACHED"
+
+# ---- a card that goes down and up -----------------------------------------------------------------
+
+capture_start box any tap "${FORBIDDEN[@]}"
+for ((i = 0; i < FLAPS; i++)); do
+	node_exec box ip link set dev virtio down
+	node_exec box ip link set dev virtio up
+done
+sealed "virtio, native: $FLAPS times down and up, nothing of the flood comes through" virtio
+capture_stop box tap
+is "nor does a tap see any" "$(tapped)" 0
 
 # ---- a driver that lets go -------------------------------------------------------------------------
 
