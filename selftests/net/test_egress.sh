@@ -224,8 +224,12 @@ wait_for 5 refusing
 check "closed in the ledger, not in the kernel" exits 1 ppn egress close tcp/8000 any
 check "(in words)" says 'tcp/8000 to any is closed in list and ledger, and not in the kernel'
 check "status says so, too" exits 5 ppn status
+hold() { (ppn status --json || [ $? = 5 ]) | jq -r '.seal.interfaces[0].hold'; }
+hold_is() { [ "$(hold)" = "$1" ]; }
+check "ppnd cannot even ask which program is its own" wait_for 10 hold_is nft
 node_stop box trace
 check "it goes on by itself" wait_for 20 exits 0 ppn status
+is "and knows its own again" "$(hold)" native
 is "with the one entry" "$(ppn ledger show | grep -c 'closed tcp/8000')" 1
 check_fails "shut" web 198.51.100.9
 open tcp/8000 any

@@ -189,18 +189,20 @@ static void drop_gone(struct ppnd *ppnd, const struct ppn_device *devices, size_
 
 /*
  * A step up the ladder may be free now: a stranger's program went, or the last try was long ago. Or it is shared
- * with others than it was.
+ * with others than it was. Or more holds than was known: the kernel did not answer when it was asked.
  */
 static bool may_rise(const struct ppnd_interface *interface, const struct ppn_look *look)
 {
 	const bool changed = look->xdp_id != interface->xdp_id;
+	const bool ours = look->is_held && (look->by_link || look->hold > interface->hold);
 
 	/* The way in is held. The way out may not be: its hook was refused. */
 	if (look->by_link && interface->hold >= PPN_HOLD_TC)
 		return false;
 	if (interface->hold >= PPN_HOLD_GENERIC)
 		return changed && look->is_held && look->hold == interface->hold;
-	return changed || (!look->xdp_id && ppnd_now_ms() - interface->tried_ms >= RETRY_MS);
+	return changed || ours ||
+	       (!look->xdp_id && ppnd_now_ms() - interface->tried_ms >= RETRY_MS);
 }
 
 /* Is it as it was left? True: it had lost something, and was sealed again. */
