@@ -283,7 +283,8 @@ demo:
 # What the last tiers boot is fetched while the first ones run.
 test:
 	@scripts/setup.sh build test vm boot deb
-	@{ selftests/boot/fetch.sh || echo "boot: no roots could be made, its tests are skipped"; } & \
+	@{ vm/fetch.sh bookworm || echo "vm: no kernel could be fetched, its tier will try again"; \
+	selftests/boot/fetch.sh || echo "boot: no roots could be made, its tests are skipped"; } & \
 	$(submake) all tests fuzzers && \
 		FUZZ_SECONDS=$(or $(FUZZ_SECONDS),10) selftests/run check unit fuzz bpf net boot vm; \
 		rc=$$?; wait; exit $$rc

@@ -112,18 +112,18 @@ is() {
 	fi
 }
 
-# Where starting a program takes long, asking often is what makes all of them slow.
-POLL_MS=$((${PPN_TIMEOUT_FACTOR:-1} > 1 ? 300 : 50))
-
+# Soon at first, then less often: to ask is to start programs, and keeps from work what is waited for.
 wait_for() {
-	local end=$(($(date +%s%N) + $1 * ${PPN_TIMEOUT_FACTOR:-1} * 1000000000))
+	local end=$(($(date +%s%N) + $1 * ${PPN_TIMEOUT_FACTOR:-1} * 1000000000)) pause_ms=25 pause
 	shift
 	until "$@" >/dev/null 2>&1; do
 		if [ "$(date +%s%N)" -ge "$end" ]; then
 			echo "waited in vain for: $*" >&2
 			return 1
 		fi
-		sleep "0.$(printf %03d $POLL_MS)"
+		printf -v pause '0.%03d' "$pause_ms"
+		sleep "$pause"
+		pause_ms=$((pause_ms < 200 ? 2 * pause_ms : pause_ms))
 	done
 }
 
