@@ -280,14 +280,15 @@ demo:
 	@$(submake) all
 	@scripts/demo.sh
 
-# What the last tiers boot is fetched while the first ones run.
+# What the last tiers boot is fetched while the first ones run, and no longer than they do.
+FETCH = vm/fetch.sh bookworm || echo "vm: no kernel could be fetched, its tier will try again"; \
+	selftests/boot/fetch.sh || echo "boot: no roots could be made, its tests are skipped"
 test:
 	@scripts/setup.sh build test vm boot deb
-	@{ vm/fetch.sh bookworm || echo "vm: no kernel could be fetched, its tier will try again"; \
-	selftests/boot/fetch.sh || echo "boot: no roots could be made, its tests are skipped"; } & \
+	@setsid sh -c '$(FETCH)' & fetch=$$!; trap 'kill -- -$$fetch 2>/dev/null; exit 130' INT TERM; \
 	$(submake) all tests fuzzers && \
 		FUZZ_SECONDS=$(or $(FUZZ_SECONDS),10) selftests/run check unit fuzz bpf net boot vm; \
-		rc=$$?; wait; exit $$rc
+		rc=$$?; kill -- -$$fetch 2>/dev/null; exit $$rc
 
 $(TIERS:%=test-%): test-%: all tests $(if $(SAN),san)
 	@selftests/run $*

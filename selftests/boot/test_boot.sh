@@ -24,9 +24,6 @@ machine() { # UNITS TO ENABLE; a drop-in of ppnd.service comes on stdin
 }
 ppn() { inside ppn "$@"; }
 restarts() { inside systemctl show -p NRestarts --value ppnd.service; }
-moves() { # FROM COMMAND...
-	[ "$("${@:2}")" -gt "$1" ]
-}
 goes_on() { # for a while longer
 	local now
 	now=$(flooded)

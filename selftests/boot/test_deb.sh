@@ -18,9 +18,6 @@ ppn() { inside ppn "$@"; }
 enabled() { inside systemctl is-enabled "$1" 2>/dev/null || :; }
 pid() { inside systemctl show -p MainPID --value ppnd.service; }
 ended() { [ "$(pid)" = 0 ]; }
-moves() { # FROM COMMAND...
-	[ "$("${@:2}")" -gt "$1" ]
-}
 goes_on() {
 	local now
 	now=$(flooded)

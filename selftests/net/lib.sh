@@ -382,6 +382,7 @@ have_modules_folder() {
 capture_start() {
 	local name=$1 device=$2 label=$3
 	shift 3
+	rm -f "$(node_log "$name" "$label")" # an earlier one of this label listens no more
 	node_start "$name" "$label" tcpdump -Z root -U --immediate-mode -i "$device" \
 		-w "$WORLD/$name/$label.pcap" "$@"
 	wait_for 10 grep -q 'listening on' "$(node_log "$name" "$label")"

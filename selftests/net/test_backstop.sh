@@ -141,7 +141,7 @@ n=$(back seal)
 capture_start stranger eth0 gap icmp and src host $BOX
 node_start box pinger ping -n -q -i 0.002 192.0.2.66
 node_exec box tc qdisc del dev eth0 clsact
-took "tc qdisc del clsact: back" clsact box
+took "tc qdisc del clsact: back" clsact
 check "counted" wait_for 5 moves "$n" back seal
 check "logged" grep -q 'took the seal off, put back: eth0' "$(node_log box ppnd)"
 sleep 0.2
@@ -150,7 +150,7 @@ capture_stop stranger gap
 is "nothing left in between" "$(capture_count stranger gap icmp)" 0
 
 node_exec box sh -c 'rm -f /sys/fs/bpf/ppn/*/links/* /sys/fs/bpf/ppn/*/policy'
-took "pins removed: back" pinned box
+took "pins removed: back" pinned
 
 # A fight is not won, and not loud.
 n=$(back rules)

@@ -137,17 +137,24 @@ cage() {
 		echo +memory >"$tree/cgroup.subtree_control" || return 1
 	fi
 	CAGE=$(mktemp -d "$tree/ppn.XXXXXX")
+	trap 'rc=$?; set +e; open_cage; (exit "$rc"); _world_end' EXIT
 	echo "$1M" >"$CAGE/$file"
+}
+# A cgroup goes when nobody is in it any more; it is the machine's.
+open_cage() {
+	pkill -KILL -x ppnd || :
+	wait_for 5 rmdir "$CAGE"
+	trap _world_end EXIT
 }
 # Programs and maps are charged to whoever loads them. What the kernel kills for it has not begun.
 if cage 24; then
 	fresh "$PLAIN"
 	judge bash -c 'echo 0 >"$0/cgroup.procs" && exec "$@"' "$CAGE"
-	is "a memory cgroup of 24 MiB: killed, the machine as it was" "$GOT" "ended without a word, exit 137, with 0 programs, 0 tables"
+	is "a memory cgroup of 24 MiB: killed, and nothing is on" "$GOT" "ended without a word, exit 137, with 0 programs, 0 tables"
 	judge
 	is "the next start, without it" "$GOT" native
 	node_del box
-	wait_for 5 rmdir "$CAGE"
+	open_cage
 else
 	skip "a memory cgroup" "none to be had here"
 	skip "the next start, without it" "none to be had here"
@@ -219,6 +226,7 @@ judge strace -qq -o "$WORLD/requests" -e trace=sendto,sendmsg
 is "netlink traced: native" "$GOT" native
 node_del box
 
+mesh_up() { node_exec box ppn status --json | jq -e .mesh.up; }
 native() { node_exec box ppn status --json | jq -e '.seal.interfaces[0].hold == "native"'; }
 # A kind's first request: the system call that sent it, and which of those it was.
 request() {
@@ -235,10 +243,10 @@ while read -r kind error; do
 	# Of the way out, which nftables holds then; the way in is XDP's.
 	RTM_NEWQDISC | RTM_NEWTFILTER)
 		is "$kind, $error: sealed" "$GOT" "nft, exit 5, with 1 programs, 3 tables"
-		check "$kind, $error: tried again" wait_for 30 native
 		;;
 	*) check "$kind, $error: sealed" grep -qxE 'native|generic|tc|nft' <<<"$GOT" ;;
 	esac
+	check "$kind, $error: and whole in the end" wait_for 30 eval 'native && mesh_up'
 	node_del box
 done <<'END'
 RTM_GETLINK ENOBUFS
@@ -254,3 +262,20 @@ RTM_NEWADDR ENOBUFS
 RTM_NEWROUTE EPERM
 RTM_NEWRULE ENOMEM
 END
+
+# Beside a stranger's XDP program TC is all there is, and is tried again as well.
+beside() {
+	fresh "$PLAIN"
+	node_exec box ip link set dev eth0 xdp obj "$PPN_BUILD/selftests/net/counter.bpf.o" sec xdp
+}
+tc_holds() { (node_exec box ppn status --json || [ $? = 5 ]) | jq -e '.seal.interfaces[0].hold == "tc"'; }
+beside
+judge strace -qq -o "$WORLD/requests" -e trace=sendto,sendmsg
+is "beside a stranger's program: TC" "$GOT" "tc, exit 5, with 3 programs, 2 tables"
+node_del box
+beside
+read -r call when < <(request RTM_NEWTFILTER)
+refuse ENOMEM "$when" "$call"
+judge "${LAUNCHER[@]}"
+is "TC's filter refused: sealed" "$GOT" "nft, exit 5, with 1 programs, 3 tables"
+check "tried again" wait_for 30 tc_holds

@@ -175,10 +175,18 @@ net_link box:eth1 sw
 held eth1 native
 send "$(mac eth1)" 30
 wait_for 5 eval '[ "$(counted eth1)" -ge 30 ]'
-was=$(row "$(index eth1)")
+# The map is read in pieces of 512 rows.
+for i in 511 512 1500 32767; do
+	node_exec box ip link add "wan$i" index $i type veth peer name "x$i"
+	held "wan$i" native
+done
+rows() { row "$(index eth1)" && row 511 && row 1500 && row 32767; }
+was=$(rows)
 node_stop box ppnd KILL
+node_exec box ip link del wan512
 start
 held eth1 native
-is "a restart leaves the rows as they are" "$(row "$(index eth1)")" "$was"
+is "a restart leaves the rows as they are" "$(rows)" "$was"
+is "and closes that of one that is gone" "$(row 512)" "$(row 600)"
 check "and the counts" eval '[ "$(counted eth1)" -ge 30 ]'
 is "and attaches nothing" "$(link_id "$(index eth0)")" "$FIRST"

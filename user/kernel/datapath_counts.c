@@ -14,6 +14,8 @@ static const struct {
 	[PPN_COUNT_FRAME] = { DP_FRAME_COUNT, 1 },
 };
 
+_Static_assert((int)_PPN_REASON_MAX <= (int)DP_ARRAY_READ_MAX, "a slot is read at once");
+
 /* Adds a slot's counters of all CPUs. rows: room for those of one slot. */
 static int add_slot(struct ppn_datapath *dp, enum ppn_counter_set set, uint32_t slot, int cpus,
 		    struct ppn_count *rows, struct ppn_count sum[static _PPN_REASON_MAX])

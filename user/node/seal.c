@@ -201,8 +201,11 @@ static bool may_rise(const struct ppnd_interface *interface, const struct ppn_lo
 		return false;
 	if (interface->hold >= PPN_HOLD_GENERIC)
 		return changed && look->is_held && look->hold == interface->hold;
-	return changed || ours ||
-	       (!look->xdp_id && ppnd_now_ms() - interface->tried_ms >= RETRY_MS);
+	if (changed || ours)
+		return true;
+	/* Below TC something was refused; TC is all there is beside a stranger's program. */
+	return (interface->hold < PPN_HOLD_TC || !look->xdp_id) &&
+	       ppnd_now_ms() - interface->tried_ms >= RETRY_MS;
 }
 
 /* Is it as it was left? True: it had lost something, and was sealed again. */
