@@ -36,7 +36,7 @@ link_of() { node_exec box bpftool -j net show dev "$1" | jq -r '.[0].xdp[0].id /
 pinned() { node_exec box bash -c 'bpftool -j link show pinned /sys/fs/bpf/ppn/*/links/$(cat /sys/class/net/eth0/ifindex)' | jq .id; }
 reaches() { node_exec desk ping -c1 -W1 "${1:-192.0.2.2}"; }
 
-check "before it a stranger is answered" reaches
+check "before it a stranger is answered" wait_for 5 reaches
 is "a configuration that is wrong is an error, and touches nothing" \
 	"$(exit_of node_exec box ppnd --blind --config "$DIR/etc/none.conf"; link_of eth0)" $'1\nnone'
 printf '[seal]\nmode = observe\n' >"$DIR/etc/observe.conf"
