@@ -98,7 +98,8 @@ while [ "$n" -lt 40 ]; do
 	kill_at signal=KILL "$n"
 	node_start desk claim ppn-admin --state-dir "$DESK/state" --config "$DESK/ppn-admin.conf" claim 192.0.2.2
 	wait_for 20 either_ended
-	if node_alive box ppnd; then
+	# The claim may have its answer before ppnd has reached this sync.
+	if ! wait_for 3 ended box ppnd; then
 		node_stop desk claim
 		node_stop box trace
 		node_stop box ppnd KILL

@@ -274,7 +274,19 @@ peers_of bravo >"$WORLD/bravo.peers"
 device=$(userspace_pid bravo)
 node_start alpha across ping -6 -n -i 0.2 "${MESH[bravo]}"
 node_stop bravo ppnd KILL
-for node in desk alpha cirrus delta; do check "$node reaches bravo, its ppnd dead" pings "$node" bravo; done
+# What tells where a ping was lost: the session, the neighbours, the seal.
+reaches_or_says() { # NODE
+	pings "$1" bravo && return
+	date +%T.%N
+	for node in bravo "$1" core; do
+		echo "-- $node"
+		node_exec "$node" wg show ppn0
+		node_exec "$node" ip -s neigh
+	done
+	ppn bravo seal status
+	return 1
+}
+for node in desk alpha cirrus delta; do check "$node reaches bravo, its ppnd dead" reaches_or_says "$node"; done
 if [ "$BACKEND" = userspace ]; then
 	check "wireguard-go runs on" test -n "$device" -a "$(userspace_pid bravo)" = "$device"
 else
