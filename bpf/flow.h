@@ -25,10 +25,11 @@ struct ppn_flow_packet {
 static __always_inline _Bool ppn_flow_maybe(__u64 high, __u64 low, __be16 local, __be16 remote,
 					    __u8 proto)
 {
-	__u32 slot = ppn_flow_hash(high, low, local, remote, proto);
-	const __u32 *n = bpf_map_lookup_elem(&flow_filter, &slot);
+	const __u64 hash = ppn_flow_hash(high, low, local, remote, proto);
+	const __u32 slot = ppn_flow_slot(hash);
+	const __u64 bits = ppn_flow_bits(hash), *word = bpf_map_lookup_elem(&flow_filter, &slot);
 
-	return n && *n;
+	return word && (*word & bits) == bits;
 }
 
 /* -- which flow -- */
@@ -296,23 +297,25 @@ static __always_inline void ppn_flow_tcp_out(struct ppn_flow_value *flow,
 		flow->state = flow->fins & PPN_FLOW_FIN_BOTH ? PPN_FLOW_CLOSING : PPN_FLOW_OPEN;
 }
 
-/* Counted up first: a slot never says "none" of a flow that is there. */
+/* Its bits are there before its first packet is on its way. In this order: ppn/maps.h on flow_filter. */
 static __always_inline int ppn_flow_add(const struct ppn_flow_key *key,
 					const struct ppn_flow_value *flow)
 {
-	__u32 slot = ppn_flow_slot(key);
-	__u32 *n = bpf_map_lookup_elem(&flow_filter, &slot);
+	const __u64 hash = ppn_flow_key_hash(key), bits = ppn_flow_bits(hash);
+	const __u32 slot = ppn_flow_slot(hash);
+	__u64 *word = bpf_map_lookup_elem(&flow_filter, &slot);
 	long err;
 
-	if (!n)
+	if (!word)
 		return PPN_REASON_FLOW_FULL;
-	__sync_fetch_and_add(n, 1);
 	err = bpf_map_update_elem(&flows, key, flow, BPF_NOEXIST);
-	if (!err)
-		return PPN_REASON_PASS_EGRESS;
-	__sync_fetch_and_add(n, (__u32)-1);
-	/* Another CPU was quicker. */
-	return err == -17 /* EEXIST */ ? PPN_REASON_PASS_EGRESS : PPN_REASON_FLOW_FULL;
+	/* Another CPU was quicker, and may not have set the bits yet. */
+	if (err && err != -17 /* EEXIST */)
+		return PPN_REASON_FLOW_FULL;
+	/* Its answer is used: that makes it a full barrier on every machine. */
+	if ((__sync_fetch_and_add(word, PPN_FLOW_ADDED) & bits) != bits)
+		__sync_fetch_and_or(word, bits);
+	return PPN_REASON_PASS_EGRESS;
 }
 
 /* A flow that begins, be it where an old one lies. */

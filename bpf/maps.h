@@ -81,7 +81,7 @@ struct {
 	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
 	__type(key, __u32);
-	__type(value, __u32);
+	__type(value, __u64);
 } flow_filter SEC(".maps");
 
 struct {

@@ -13,7 +13,7 @@
  * port_bits     array, mmap    ppnd     a bit for each port that somebody may ask for
  * egress_ports  hash           ppnd     what this node may open flows to
  * flows         hash           egress   flows this node opened; seal moves them on, ppnd removes them
- * flow_filter   array, mmap    egress   how many flows hash to a slot; ppnd counts down
+ * flow_filter   array, mmap    egress   bits of what is in `flows`; ppnd clears those of what is not
  * ifaces        array          ppnd     group, underlay policy, slot and addresses, by ifindex
  * floors        hash           ppnd     greatest time taken from {serial, type}
  * leases        hash           egress   open DHCP transaction of each group of interfaces
@@ -37,7 +37,7 @@
 #endif
 #include <ppn/wire.h>
 
-#define PPN_ABI 2
+#define PPN_ABI 3
 #define PPN_PIN_ROOT "/sys/fs/bpf/ppn"
 
 enum ppn_map_size {
@@ -45,7 +45,7 @@ enum ppn_map_size {
 	PPN_MAP_EGRESS_PORTS = 2048, /* the same, roster's and local ones */
 	PPN_MAP_PORT_BITS = 4096, /* words: 2 generations, TCP and UDP, 65536 bits */
 	PPN_MAP_FLOWS = 65536,
-	PPN_MAP_FLOW_FILTER = 262144,
+	PPN_MAP_FLOW_FILTER = 16384, /* words: 128 KiB, which stay in a cache */
 	PPN_MAP_IFACES = 32768, /* ifindexes; those beyond have row 0 */
 	PPN_MAP_OBSERVED = 4096,
 	PPN_MAP_SAMPLES = 256 * 1024, /* bytes */
@@ -212,25 +212,45 @@ enum ppn_flow_fin {
 #define PPN_FLOW_NEAR 65536
 
 /*
- * flow_filter: slot of a flow, by both programs and ppnd. egress counts it up before it adds a flow, ppnd
- * down after it removed one; 0: no flow. So what belongs to no flow asks no hash, however full that is.
+ * flow_filter: what belongs to no flow asks no hash, however full that is. A Bloom filter (Bloom 1970) whose
+ * two bits lie in one word: a flow that is there has both; of those that are not, one in thirty has, with a
+ * full table. The word's upper 16 bits count what was added to it.
+ *
+ * Who adds a flow puts it into `flows`, then adds PPN_FLOW_ADDED to its word, then sets its bits. ppnd, which
+ * alone removes flows, walks `flows` with a copy of the words from before, and exchanges a word for the bits of
+ * what it saw only where it is still that copy: what was added meanwhile has changed it.
  */
-static __inline__ __u32 ppn_flow_hash(__u64 remote_high, __u64 remote_low, __be16 local_port,
+#define PPN_FLOW_ADDED (1ULL << 48)
+
+static __inline__ __u64 ppn_flow_hash(__u64 remote_high, __u64 remote_low, __be16 local_port,
 				      __be16 remote_port, __u8 proto)
 {
 	const __u64 ports = (__u64)local_port << 32 | (__u64)remote_port << 16 | proto;
-	const __u64 h = (remote_high * 0x9e3779b97f4a7c15ULL ^ remote_low) * 0xbf58476d1ce4e5b9ULL;
+	__u64 h = (remote_high * 0x9e3779b97f4a7c15ULL ^ remote_low) * 0xbf58476d1ce4e5b9ULL;
 
-	return (__u32)((h ^ ports) * 0x94d049bb133111ebULL >> 46);
+	h = (h ^ ports) * 0x94d049bb133111ebULL;
+	/* Ports in a row, addresses in a row: without this their bits fall on few words. */
+	return (h ^ h >> 32) * 0xbf58476d1ce4e5b9ULL;
 }
-PPN_STATIC_ASSERT(PPN_MAP_FLOW_FILTER == 1 << (64 - 46), "a slot for each hash");
 
-static __inline__ __u32 ppn_flow_slot(const struct ppn_flow_key *key)
+static __inline__ __u64 ppn_flow_key_hash(const struct ppn_flow_key *key)
 {
 	__u64 remote[2];
 
 	__builtin_memcpy(remote, key->remote, sizeof(remote));
 	return ppn_flow_hash(remote[0], remote[1], key->local_port, key->remote_port, key->proto);
+}
+
+/* The upper bits of a product are its best: 14 of them name the word, 5 and 4 the bits. */
+static __inline__ __u32 ppn_flow_slot(__u64 hash)
+{
+	return (__u32)(hash >> 50);
+}
+PPN_STATIC_ASSERT(PPN_MAP_FLOW_FILTER == 1 << (64 - 50), "a word for each hash");
+
+static __inline__ __u64 ppn_flow_bits(__u64 hash)
+{
+	return 1ULL << (hash >> 45 & 31) | 1ULL << (32 + (hash >> 41 & 15));
 }
 
 /* -- interfaces -- */

@@ -390,11 +390,18 @@ void harness_egress(struct harness *h, uint8_t proto, uint16_t port, uint8_t kin
 	put(h->seal->maps.egress_ports, &key, &rule);
 }
 
-static void count_slot(struct harness *h, const struct ppn_flow_key *key, uint32_t n)
+static uint64_t filter_word(struct harness *h, uint32_t slot)
 {
-	const uint32_t slot = ppn_flow_slot(key);
+	uint64_t word;
 
-	put(h->seal->maps.flow_filter, &slot, &n);
+	if (bpf_map_lookup_elem(bpf_map__fd(h->seal->maps.flow_filter), &slot, &word))
+		bail_out("flow_filter");
+	return word;
+}
+
+static void filter_put(struct harness *h, uint32_t slot, uint64_t word)
+{
+	put(h->seal->maps.flow_filter, &slot, &word);
 }
 
 void harness_no_flows(struct harness *h)
@@ -405,19 +412,21 @@ void harness_no_flows(struct harness *h)
 	while (!bpf_map_get_next_key(fd, NULL, &key)) {
 		if (bpf_map_delete_elem(fd, &key))
 			bail_out("flows");
-		count_slot(h, &key, 0);
+		filter_put(h, ppn_flow_slot(ppn_flow_key_hash(&key)), 0);
 	}
 }
 
 void harness_flow_put(struct harness *h, const struct ppn_flow_key *key,
 		      const struct ppn_flow_value *value, unsigned int ago)
 {
+	const uint64_t hash = ppn_flow_key_hash(key);
+	const uint32_t slot = ppn_flow_slot(hash);
 	struct ppn_flow_value flow = *value;
 
 	flow.seen = jiffies_now(h) - (uint64_t)ago * harness_hz();
 	flow.generation = PPN_POLICY_GENERATION(h->policy->word);
 	put(h->seal->maps.flows, key, &flow);
-	count_slot(h, key, harness_filter(h, key) + 1);
+	filter_put(h, slot, filter_word(h, slot) | ppn_flow_bits(hash));
 }
 
 bool harness_flow(struct harness *h, const struct ppn_flow_key *key,
@@ -426,14 +435,11 @@ bool harness_flow(struct harness *h, const struct ppn_flow_key *key,
 	return !bpf_map_lookup_elem(bpf_map__fd(h->seal->maps.flows), key, ret_value);
 }
 
-uint32_t harness_filter(struct harness *h, const struct ppn_flow_key *key)
+unsigned int harness_filter(struct harness *h, const struct ppn_flow_key *key)
 {
-	const uint32_t slot = ppn_flow_slot(key);
-	uint32_t n;
+	const uint64_t hash = ppn_flow_key_hash(key), bits = ppn_flow_bits(hash);
 
-	if (bpf_map_lookup_elem(bpf_map__fd(h->seal->maps.flow_filter), &slot, &n))
-		bail_out("flow_filter");
-	return n;
+	return (unsigned int)__builtin_popcountll(filter_word(h, ppn_flow_slot(hash)) & bits);
 }
 
 void harness_flow_age(struct harness *h, const struct ppn_flow_key *key, unsigned int seconds)

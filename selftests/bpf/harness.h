@@ -49,10 +49,11 @@ void harness_flow_put(struct harness *h, const struct ppn_flow_key *key,
 		      const struct ppn_flow_value *value, unsigned int ago);
 bool harness_flow(struct harness *h, const struct ppn_flow_key *key,
 		  struct ppn_flow_value *ret_value);
-uint32_t harness_filter(struct harness *h, const struct ppn_flow_key *key);
+/* How many of its two bits are in the filter. */
+unsigned int harness_filter(struct harness *h, const struct ppn_flow_key *key);
 /* As if so many seconds had passed for it. */
 void harness_flow_age(struct harness *h, const struct ppn_flow_key *key, unsigned int seconds);
-/* So many flows of others, of which none is counted in the filter. */
+/* So many flows of others, of which none is in the filter. */
 void harness_flows_fill(struct harness *h, unsigned int n);
 /* Rows of another interface than HARNESS_IFINDEX from now on. */
 void harness_ifindex(struct harness *h, uint32_t ifindex);

@@ -32,7 +32,7 @@
 
 #define BPFFS "/sys/fs/bpf"
 #define ROOT BPFFS "/ppn"
-#define FOLDER ROOT "/2"
+#define FOLDER ROOT "/3"
 
 static unsigned int n_tests, n_failed;
 static char why[PPN_WHY_LEN];
@@ -188,10 +188,10 @@ static void test_refusals(void)
 	ok(open_at(root) == -EROFS && strstr(why, "read-write"), "read-only bpffs: said");
 	(void)umount(dir);
 	(void)rmdir(dir);
-	must("mkdir -p " ROOT "/3");
-	ok(open_at(NULL) == -EPROTO && strstr(why, "newer ppnd (ABI 3"),
+	must("mkdir -p " ROOT "/4");
+	ok(open_at(NULL) == -EPROTO && strstr(why, "newer ppnd (ABI 4"),
 	   "pins of a newer ABI: refused in words");
-	must("rmdir " ROOT "/3");
+	must("rmdir " ROOT "/4");
 }
 
 static void test_unprivileged(void)

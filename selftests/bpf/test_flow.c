@@ -286,14 +286,14 @@ static struct ppn_flow_key the_key(const struct world *w)
 	return key;
 }
 
-/* The flow's state, and none or one of it in the filter. */
+/* The flow's state, and none or both of its bits in the filter. */
 static int state_now(struct world *w)
 {
 	const struct ppn_flow_key key = the_key(w);
 	struct ppn_flow_value value;
 	const bool there = harness_flow(w->h, &key, &value);
 
-	return harness_filter(w->h, &key) != there ? -1 : there ? value.state : PPN_FLOW_NONE;
+	return harness_filter(w->h, &key) != 2 * there ? -1 : there ? value.state : PPN_FLOW_NONE;
 }
 
 static int take(struct world *w, const struct step *step)

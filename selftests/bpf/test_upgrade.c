@@ -34,10 +34,11 @@
 
 #define BPFFS "/sys/fs/bpf"
 #define ROOT BPFFS "/ppn"
-#define FOLDER ROOT "/2"
-#define OLD ROOT "/1"
+#define FOLDER ROOT "/3"
+#define OLD ROOT "/2"
+#define OLDEST ROOT "/1"
 
-_Static_assert(PPN_ABI == 2, "names of the folders");
+_Static_assert(PPN_ABI == 3, "names of the folders");
 
 static unsigned int n_tests, n_failed;
 static char why[PPN_WHY_LEN];
@@ -201,9 +202,10 @@ static int attach_all(struct ppn_datapath *dp)
 	return err ? err : ppn_datapath_mesh(dp, if_nametoindex("ppn0"), why);
 }
 
-/* named: its pins say what each program is, as from ABI 2 on. */
-static void leave_old(bool named)
+/* named: its pins say what each program is, as from ABI 2 on; else it is of ABI 1. Returns its folder. */
+static const char *leave_old(bool named)
 {
+	const char *folder = named ? OLD : OLDEST;
 	bool fresh;
 	struct ppn_datapath *dp = open_dp(&fresh);
 
@@ -211,10 +213,11 @@ static void leave_old(bool named)
 	if (attach_all(dp))
 		bail("attach the old programs");
 	ppn_datapath_close(&dp);
-	if (rename(FOLDER, OLD))
+	if (rename(FOLDER, folder))
 		bail("rename " FOLDER);
 	if (!named)
-		must("rm -r " OLD "/programs " OLD "/filled");
+		must("rm -r " OLDEST "/programs " OLDEST "/filled");
+	return folder;
 }
 
 static void clean(void)
@@ -285,21 +288,22 @@ static bool remembers_rows(void)
 	const struct ppn_port_key port = { 1, htons(443), IPPROTO_TCP, PPN_PORT_ROSTER };
 	const struct ppn_floor_key floor = { .serial = { 7 }, .type = PPN_PACKET_BEACON };
 	const struct ppn_flow_key flow = flow_key();
-	const __u32 slot = ppn_flow_slot(&flow);
+	const uint64_t hash = ppn_flow_key_hash(&flow), bits = ppn_flow_bits(hash);
+	const __u32 slot = ppn_flow_slot(hash);
 	int ports = map_at(FOLDER, "open_ports"), floors = map_at(FOLDER, "floors");
 	int flows = map_at(FOLDER, "flows"), filter = map_at(FOLDER, "flow_filter");
 	struct ppn_flow_value value = { 0 };
 	struct ppn_port_rule rule = { 0 };
 	uint64_t time = 0;
-	__u32 n = 0;
+	uint64_t word = 0;
 	bool good = !bpf_map_lookup_elem(ports, &port, &rule) && rule.any &&
 		    !bpf_map_lookup_elem(floors, &floor, &time) && time == 4711 &&
 		    !bpf_map_lookup_elem(flows, &flow, &value) && value.state == PPN_FLOW_OPEN &&
-		    !bpf_map_lookup_elem(filter, &slot, &n) && n >= 1;
+		    !bpf_map_lookup_elem(filter, &slot, &word) && (word & bits) == bits;
 
 	if (!good)
-		printf("# port %d, floor %llu, flow %u, counted %u\n", rule.any,
-		       (unsigned long long)time, value.state, n);
+		printf("# port %d, floor %llu, flow %u, filter %llx\n", rule.any,
+		       (unsigned long long)time, value.state, (unsigned long long)word);
 	close(ports);
 	close(floors);
 	close(flows);
@@ -319,14 +323,14 @@ static bool holds(struct ppn_datapath *dp, const char *device, enum ppn_hold wan
 static void test_upgrade(bool named)
 {
 	uint32_t before, after, old_prog, new_prog, old_mesh, new_mesh, old_tc, mesh;
+	const char *old = leave_old(named);
 	struct ppn_datapath *dp;
 	uint64_t sent;
 	bool fresh;
 	int tap;
 
-	leave_old(named);
-	before = link_id(OLD, "out0", &old_prog);
-	mesh = link_id(OLD, "ppn0", &old_mesh);
+	before = link_id(old, "out0", &old_prog);
+	mesh = link_id(old, "ppn0", &old_mesh);
 	old_tc = tc_program("out0");
 	tap = tap_open("out0");
 	flood_start();
@@ -340,7 +344,7 @@ static void test_upgrade(bool named)
 		   new_mesh != new_prog,
 	   "ppn0's too, with its own");
 	ok(tc_program("out0") && tc_program("out0") != old_tc, "the filters are the new ones");
-	ok(access(OLD, F_OK) != 0, "the old folder is gone");
+	ok(access(old, F_OK) != 0, "the old folder is gone");
 	ok(!fresh && remembers_command(dp), "isolation, windows and slots are remembered");
 	ok(remembers_policy(dp), "the policy goes on");
 	ok(remembers_rows(), "so do open ports, floors and flows");
@@ -417,18 +421,18 @@ static void test_refused(void)
 	must("mv " OLD " " FOLDER);
 	dp = open_dp(&fresh);
 	must("mv " FOLDER " " OLD);
-	ok(open_err(ppn_datapath_open) == -EBUSY && strstr(why, "ABI 1 runs"),
+	ok(open_err(ppn_datapath_open) == -EBUSY && strstr(why, "ABI 2 runs"),
 	   "while the older ppnd lives: refused in words");
 	ok(open_err(ppn_datapath_open_seal) == -EBUSY, "for the blind seal as well");
 	(void)link_id(OLD, "out0", &now);
 	ok(now == prog && access(FOLDER, F_OK) != 0, "and nothing is touched");
 	ppn_datapath_close(&dp);
-	must("mkdir " ROOT "/3");
-	ok(open_err(ppn_datapath_open) == -EPROTO && strstr(why, "newer ppnd (ABI 3"),
+	must("mkdir " ROOT "/4");
+	ok(open_err(ppn_datapath_open) == -EPROTO && strstr(why, "newer ppnd (ABI 4"),
 	   "pins of a newer ABI beside: refused in words");
 	(void)link_id(OLD, "out0", &now);
 	ok(now == prog, "and nothing is touched");
-	must("rmdir " ROOT "/3");
+	must("rmdir " ROOT "/4");
 	clean();
 }
 

@@ -21,7 +21,7 @@ KILLS=12 CRASHES=3 HANGS=1 HANG_S=2 WORKERS=5 RATE=20000
 BOX=192.0.2.2
 DIR=$(node_dir box)
 DESK=$(node_dir desk)
-PINS=/sys/fs/bpf/ppn/2
+PINS=/sys/fs/bpf/ppn/3
 CGROUP=
 
 net_bridge lan

@@ -19,7 +19,7 @@ node_exec box ip addr add 192.0.2.2/24 dev eth0
 
 DIR=$(node_dir box)
 mkdir -p "$DIR/etc"
-PINS=/sys/fs/bpf/ppn/2
+PINS=/sys/fs/bpf/ppn/3
 
 printf '[node]\nexternal = eth*, wan*\nbeacon_window = 0\n[seal]\nmode = enforce\n[rescue]\ntcp/8080 = 192.0.2.0/24\n' \
 	>"$DIR/etc/ppnd.conf"

@@ -18,7 +18,7 @@ FLAPS=40 CARRIERS=40 RENAMES=5 MOVES=5 MTUS=10 QUEUES=10 BRIDGES=5 ANEW=10 RATE=
 
 BOX=192.0.2.2
 DIR=$(node_dir box)
-PINS=/sys/fs/bpf/ppn/2
+PINS=/sys/fs/bpf/ppn/3
 
 wire() {
 	ip link add wb numrxqueues 4 numtxqueues 4 type veth peer name port numrxqueues 4 numtxqueues 1

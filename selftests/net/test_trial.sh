@@ -165,7 +165,7 @@ writes error=EIO:signal=KILL
 check_fails "ppnd dies between the two" in_session new 'ppn seal --confirm'
 node_stop box trace
 node_stop box ppnd
-in_trial() { node_exec box bpftool -j map lookup pinned /sys/fs/bpf/ppn/2/policy key 0 0 0 0 | jq -r '.value[1]' | grep -qi '^0x[13579bdf].$'; }
+in_trial() { node_exec box bpftool -j map lookup pinned /sys/fs/bpf/ppn/3/policy key 0 0 0 0 | jq -r '.value[1]' | grep -qi '^0x[13579bdf].$'; }
 check_fails "the kernel was told first" in_trial
 start_ppnd box
 is "the next one observes" "$(seal mode)" observe

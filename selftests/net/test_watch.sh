@@ -22,7 +22,7 @@ node_start box ppnd ppnd --config "$DIR/etc/ppnd.conf" --state-dir "$DIR/state"
 node_exec box ppn wait holding --timeout 15
 
 # PPN_POLICY_WATCH in the word that the programs read
-watched() { [ "$(node_exec box bpftool -j map dump pinned /sys/fs/bpf/ppn/2/policy | jq '.[0].formatted.value.word / 8192 % 2 | floor')" = 1 ]; }
+watched() { [ "$(node_exec box bpftool -j map dump pinned /sys/fs/bpf/ppn/3/policy | jq '.[0].formatted.value.word / 8192 % 2 | floor')" = 1 ]; }
 unwatched() { ! watched; }
 probe() {
 	node_exec desk bash -c 'echo x >/dev/udp/192.0.2.2/161' || :

@@ -2,6 +2,7 @@
 /* Flows this node opened: the kernel adds them and moves them on, what is over goes here. */
 #include <errno.h>
 #include <netinet/in.h>
+#include <stdlib.h>
 #include <string.h>
 #include "kernel/datapath_private.h"
 
@@ -42,14 +43,48 @@ static enum fate judge(struct ppn_datapath *dp, const struct now *now,
 	return dp_rules_allow(dp, now->generation, now->jiffies, key) ? KEPT : RULED_OUT;
 }
 
-/* Removed first, then counted down: a slot never says "none" of a flow that is there. */
 static int remove_flow(struct ppn_datapath *dp, const struct ppn_flow_key *key)
 {
-	if (bpf_map_delete_elem(dp->map[DP_FLOWS], key))
-		return errno == ENOENT ? 0 : -errno;
-	__atomic_sub_fetch(&dp->flow_filter[ppn_flow_slot(key)].n, 1, __ATOMIC_RELAXED);
+	return bpf_map_delete_elem(dp->map[DP_FLOWS], key) && errno != ENOENT ? -errno : 0;
+}
+
+/* -- the filter: ppn/maps.h says who writes it and in which order -- */
+
+static int filter_begin(struct ppn_datapath *dp)
+{
+	struct dp_walk *walk = &dp->flows;
+
+	if (!walk->before)
+		walk->before = calloc(PPN_MAP_FLOW_FILTER, 2 * sizeof(*walk->before));
+	if (!walk->before)
+		return -ENOMEM;
+	walk->found = walk->before + PPN_MAP_FLOW_FILTER;
+	memset(walk->found, 0, PPN_MAP_FLOW_FILTER * sizeof(*walk->found));
+	for (uint32_t i = 0; i < PPN_MAP_FLOW_FILTER; i++)
+		walk->before[i] = __atomic_load_n(&dp->flow_filter[i], __ATOMIC_SEQ_CST);
 	return 0;
 }
+
+static void filter_found(struct dp_walk *walk, const struct ppn_flow_key *key)
+{
+	const uint64_t hash = ppn_flow_key_hash(key);
+
+	walk->found[ppn_flow_slot(hash)] |= ppn_flow_bits(hash);
+}
+
+static void filter_end(struct ppn_datapath *dp)
+{
+	for (uint32_t i = 0; i < PPN_MAP_FLOW_FILTER; i++) {
+		uint64_t before = dp->flows.before[i];
+		const uint64_t now = (before & -PPN_FLOW_ADDED) | dp->flows.found[i];
+
+		if (before != now)
+			(void)__atomic_compare_exchange_n(&dp->flow_filter[i], &before, now, false,
+							  __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+	}
+}
+
+/* -- a walk -- */
 
 static void tally(struct ppn_flow_sweep *sweep, enum fate fate)
 {
@@ -76,8 +111,12 @@ static int look(struct ppn_datapath *dp, const struct now *now, struct ppn_flow_
 		enum fate fate = judge(dp, now, &keys[i], &flows[i]);
 
 		tally(sweep, fate);
-		walk->seen += fate == KEPT;
-		gone = fate == KEPT ? 0 : remove_flow(dp, &keys[i]);
+		if (fate == KEPT) {
+			walk->seen++;
+			filter_found(walk, &keys[i]);
+			continue;
+		}
+		gone = remove_flow(dp, &keys[i]);
 		if (gone)
 			return gone;
 	}
@@ -100,16 +139,21 @@ int ppn_datapath_flows_sweep(struct ppn_datapath *dp, struct ppn_flow_sweep *ret
 	err = ppn_datapath_clock(dp, &now.jiffies, &now.hz);
 	now.generation =
 		PPN_POLICY_GENERATION(__atomic_load_n(&dp->policy->word, __ATOMIC_ACQUIRE));
+	if (!err && !dp->flows.under_way)
+		err = filter_begin(dp);
 	for (int i = 0; i < LOOKED_AT / AT_ONCE && !err; i++)
 		err = look(dp, &now, &sweep);
-	if (err < 0)
-		return err;
 	if (err == 1) {
+		filter_end(dp);
 		dp->flows.last = dp->flows.seen;
-		dp->flows.seen = 0;
-		dp->flows.under_way = false;
 		sweep.whole = true;
 	}
+	if (err) { /* its end, or one that saw not all: the next begins anew */
+		dp->flows.seen = 0;
+		dp->flows.under_way = false;
+	}
+	if (err < 0)
+		return err;
 	sweep.flows = dp->flows.last;
 	*ret = sweep;
 	return 0;

@@ -46,16 +46,13 @@ struct dp_held {
 
 enum { DP_HELD_MAX = 256, DP_SHARED_MAX = 64 };
 
-/* A mapped array's rows lie 8 bytes apart, whatever their size. */
-struct dp_count32 {
-	uint32_t n, gap;
-};
-
 /* A walk through `flows` that goes on from call to call. */
 struct dp_walk {
 	__u32 at; /* the kernel's own cursor, if `under_way` */
 	bool under_way;
 	uint32_t seen, last; /* in this walk, in the last whole one */
+	/* PPN_MAP_FLOW_FILTER words each: the filter before it (owned; NULL until the first walk), what it saw. */
+	uint64_t *before, *found;
 };
 
 /* What this process put behind a dispatcher. */
@@ -86,7 +83,7 @@ struct ppn_datapath {
 	uint32_t policy_id; /* of the policy map: every program of ours uses it */
 	struct ppn_policy *policy; /* mapped, as these are: */
 	uint64_t *port_bits;
-	struct dp_count32 *flow_filter;
+	uint64_t *flow_filter;
 	struct ppn_slot *slots;
 	bool share; /* one of several on every device */
 	uint64_t flipped_ms; /* last change of the policy word, 0: never */

@@ -192,18 +192,19 @@ static int carry_command(struct upgrade *u)
 	return err ? err : bpf_map_update_elem(u->dp->map[DP_COMMAND], &zero, &command, BPF_F_LOCK);
 }
 
-/* Counted before it is added, as egress does it. */
+/* As egress does it: ppn/maps.h on flow_filter. */
 static int add_flow(struct ppn_datapath *dp, const struct ppn_flow_key *key,
 		    const struct ppn_flow_value *flow)
 {
-	uint32_t *slot = &dp->flow_filter[ppn_flow_slot(key)].n;
-	int err;
+	const uint64_t hash = ppn_flow_key_hash(key);
+	uint64_t *word = &dp->flow_filter[ppn_flow_slot(hash)];
+	int err = bpf_map_update_elem(dp->map[DP_FLOWS], key, flow, BPF_NOEXIST);
 
-	__atomic_add_fetch(slot, 1, __ATOMIC_RELAXED);
-	err = bpf_map_update_elem(dp->map[DP_FLOWS], key, flow, BPF_NOEXIST);
-	if (err)
-		__atomic_sub_fetch(slot, 1, __ATOMIC_RELAXED);
-	return err == -EEXIST ? 0 : err;
+	if (err && err != -EEXIST)
+		return err;
+	__atomic_add_fetch(word, PPN_FLOW_ADDED, __ATOMIC_SEQ_CST);
+	__atomic_or_fetch(word, ppn_flow_bits(hash), __ATOMIC_SEQ_CST);
+	return 0;
 }
 
 static int carry_flows(struct upgrade *u)
