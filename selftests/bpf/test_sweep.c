@@ -174,7 +174,8 @@ static void test_mends(struct ppn_datapath *dp)
 {
 	for (uint32_t i = 0; i < PPN_MAP_FLOW_FILTER; i++)
 		dp->flow_filter[i] |= PPN_FLOW_ADDED - 1;
-	ok(n_maybe(dp, SOME, 2 * SOME) == SOME, "a filter with all bits set: anything may be a flow");
+	ok(n_maybe(dp, SOME, 2 * SOME) == SOME,
+	   "a filter with all bits set: anything may be a flow");
 	(void)sweep_whole(dp, NULL);
 	ok(n_maybe(dp, SOME, 2 * SOME) < SOME / 50 && n_maybe(dp, 0, SOME) == SOME,
 	   "one walk puts it right");

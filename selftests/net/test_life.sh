@@ -155,7 +155,8 @@ for ((i = 0; i < MOVES; i++)); do
 	away ip link set eth0 up
 	there=$(away_dropped)
 	ip link set port up
-	wait_for 5 gone && wait_for 5 moves $((there + 100)) away_dropped || break
+	wait_for 5 gone || break
+	wait_for 5 moves $((there + 100)) away_dropped || break
 	away ip link set eth0 netns "$(node_pid box ppnd)"
 	node_exec box ip link set eth0 up
 	node_exec box ip addr add $BOX/24 dev eth0
