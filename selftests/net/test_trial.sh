@@ -149,23 +149,31 @@ check "nor for the next ppnd" said_exits 8 old 'ppn seal --confirm'
 check "(in words)" says 'was there before the trial'
 session new 192.0.2.2
 
-# Confirmed in the kernel, and not in the ledger: for want of room, or because ppnd dies between the two.
+in_trial() { node_exec box bpftool -j map lookup pinned /sys/fs/bpf/ppn/3/policy key 0 0 0 0 | jq -r '.value[1]' | grep -qi '^0x[13579bdf].$'; }
 traced() { ! grep -q '^TracerPid:.0$' "/proc/$(node_pid box ppnd)/status"; }
-writes() { # INJECTION: what comes of each write to the ledger
-	node_start box trace strace -f -qq -o /dev/null -p "$(node_pid box ppnd)" -e trace=pwrite64 -e "inject=pwrite64:$1"
+becomes() { # CALL INJECTION: what becomes of each such call of ppnd
+	node_start box trace strace -f -qq -o /dev/null -p "$(node_pid box ppnd)" -e "trace=$1" -e "inject=$1:$2"
 	wait_for 5 traced
 }
 BEFORE=$(trials)
-writes error=ENOSPC
+becomes bpf error=ENOMEM
+check "the kernel refuses: not confirmed" said_exits 1 new 'ppn seal --confirm'
+check "(in words)" says 'the trial goes on: Cannot allocate memory'
+node_stop box trace
+check "(in the kernel it does)" wait_for 15 in_trial
+is "(and for ppnd)" "$(seal mode)" trial
+is "(the ledger has no word of it)" "$(trials)" "$BEFORE"
+
+# Confirmed in the kernel, and not in the ledger: for want of room, or because ppnd dies between the two.
+becomes pwrite64 error=ENOSPC
 check "no room for the entry: not confirmed" said_exits 1 new 'ppn seal --confirm'
 node_stop box trace
 is "(nor is it in the kernel)" "$(seal mode)" trial
 check "it has its end" test "$(seal trial_s)" -gt 0
-writes error=EIO:signal=KILL
+becomes pwrite64 error=EIO:signal=KILL
 check_fails "ppnd dies between the two" in_session new 'ppn seal --confirm'
 node_stop box trace
 node_stop box ppnd
-in_trial() { node_exec box bpftool -j map lookup pinned /sys/fs/bpf/ppn/3/policy key 0 0 0 0 | jq -r '.value[1]' | grep -qi '^0x[13579bdf].$'; }
 check_fails "the kernel was told first" in_trial
 start_ppnd box
 is "the next one observes" "$(seal mode)" observe
