@@ -224,6 +224,8 @@ wait_for 5 refusing
 check "closed in the ledger, not in the kernel" exits 1 ppn egress close tcp/8000 any
 check "(in words)" says 'tcp/8000 to any is closed in list and ledger, and not in the kernel'
 check "status says so, too" exits 5 ppn status
+check "and so does the list" exits 5 ppn egress
+check "(with the reason)" says 'NOT IN FORCE policy of state bound: '
 hold() { (ppn status --json || [ $? = 5 ]) | jq -r '.seal.interfaces[0].hold'; }
 hold_is() { [ "$(hold)" = "$1" ]; }
 check "ppnd cannot even ask which program is its own" wait_for 10 hold_is nft

@@ -36,7 +36,7 @@ ppn() {
 reaches() { node_exec "$1" ping -c1 -W1 "$2"; }
 counted() { [ "$(ppn status --json | jq ".seal.reasons.$1.pass_guest.packets // 0")" -gt 0 ]; }
 
-check "before the seal the guest is reached" reaches desk 192.0.2.3
+check "before the seal the guest is reached" wait_for 5 reaches desk 192.0.2.3
 start seal
 check_fails "guests = seal: no more" reaches desk 192.0.2.3
 check_fails "nor does it reach out" reaches guest 192.0.2.1
@@ -46,7 +46,7 @@ node_stop box ppnd
 
 start pass
 check "guests = pass: reached" wait_for 5 reaches desk 192.0.2.3
-check "and it reaches out" reaches guest 192.0.2.1
+check "and it reaches out" wait_for 5 reaches guest 192.0.2.1
 check "counted, in" counted seal
 check "and out" counted egress
 check_fails "the host is as sealed as ever" reaches desk 192.0.2.2

@@ -27,6 +27,8 @@ static void print_list(const json_t *answer)
 		puts("nothing: this node talks to its mesh only");
 	json_array_foreach(rules, i, rule)
 		print_rule(rule);
+	if (*cli_text(answer, "not_in_force"))
+		printf("NOT IN FORCE %s\n", cli_text(answer, "not_in_force"));
 	printf("%lld of %lld flows\n", (long long)cli_number(answer, "flows"),
 	       (long long)cli_number(answer, "flows_max"));
 }

@@ -308,7 +308,8 @@ static void verb_egress(struct ppnd *ppnd, struct ppn_ctl_call *call, json_t *re
 	const char *act = json_string_value(json_object_get(request, "act"));
 
 	if (!act)
-		ppn_ctl_answer(call, PPN_EXIT_OK, ppnd_egress_json(ppnd));
+		ppn_ctl_answer(call, ppnd->seal.why[0] ? PPN_EXIT_SEAL_DEGRADED : PPN_EXIT_OK,
+			       ppnd_egress_json(ppnd));
 	else if (strcmp(act, "open") != 0 && strcmp(act, "close") != 0)
 		ppn_ctl_error(call, PPN_EXIT_USAGE, "egress: act is open or close");
 	else if (uid != 0)

@@ -275,8 +275,9 @@ json_t *ppnd_egress_json(struct ppnd *ppnd)
 	for (size_t i = 0; i < n; i++)
 		if (ports[i].egress)
 			(void)json_array_append_new(rules, rule_json(ppnd, &ports[i]));
-	return json_pack("{s:o, s:I, s:i}", "rules", rules, "flows", (json_int_t)ppnd->egress.flows,
-			 "flows_max", PPN_MAP_FLOWS);
+	return json_pack("{s:o, s:I, s:i, s:s?}", "rules", rules, "flows",
+			 (json_int_t)ppnd->egress.flows, "flows_max", PPN_MAP_FLOWS, "not_in_force",
+			 ppnd->seal.why[0] ? ppnd->seal.why : NULL);
 }
 
 /* ---- start, and every second ---- */
