@@ -297,7 +297,7 @@ static __always_inline void ppn_flow_tcp_out(struct ppn_flow_value *flow,
 		flow->state = flow->fins & PPN_FLOW_FIN_BOTH ? PPN_FLOW_CLOSING : PPN_FLOW_OPEN;
 }
 
-/* Its bits are there before its first packet is on its way. In this order: ppn/maps.h on flow_filter. */
+/* Its bits are there before this packet is on its way. In this order: ppn/maps.h on flow_filter. */
 static __always_inline int ppn_flow_add(const struct ppn_flow_key *key,
 					const struct ppn_flow_value *flow)
 {

@@ -214,7 +214,8 @@ enum ppn_flow_fin {
 /*
  * flow_filter: what belongs to no flow asks no hash, however full that is. A Bloom filter (Bloom 1970) whose
  * two bits lie in one word: a flow that is there has both; of those that are not, one in thirty has, with a
- * full table. The word's upper 16 bits count what was added to it.
+ * full table (more while flows come and go faster than ppnd walks). The word's upper 16 bits count what was
+ * added to it.
  *
  * Who adds a flow puts it into `flows`, then adds PPN_FLOW_ADDED to its word, then sets its bits. ppnd, which
  * alone removes flows, walks `flows` with a copy of the words from before, and exchanges a word for the bits of

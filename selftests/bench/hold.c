@@ -127,16 +127,10 @@ static int add_flow(struct ppn_datapath *dp, uint64_t now)
 		.state = PPN_FLOW_OPEN,
 	};
 	const uint32_t address = (uint32_t)mrand48();
-	uint64_t hash;
-	int err;
 
 	memcpy(key.remote + 12, &address, sizeof(address));
 	key.local_port = (uint16_t)mrand48();
-	hash = ppn_flow_key_hash(&key);
-	err = bpf_map_update_elem(dp->map[DP_FLOWS], &key, &value, BPF_NOEXIST);
-	if (!err)
-		dp->flow_filter[ppn_flow_slot(hash)] |= ppn_flow_bits(hash);
-	return err;
+	return dp_flow_add(dp, &key, &value);
 }
 
 static int add_flows(struct ppn_datapath *dp, long n)

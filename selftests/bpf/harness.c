@@ -390,8 +390,9 @@ void harness_egress(struct harness *h, uint8_t proto, uint16_t port, uint8_t kin
 	put(h->seal->maps.egress_ports, &key, &rule);
 }
 
-static uint64_t filter_word(struct harness *h, uint32_t slot)
+uint64_t harness_filter(struct harness *h, const struct ppn_flow_key *key)
 {
+	const uint32_t slot = ppn_flow_slot(ppn_flow_key_hash(key));
 	uint64_t word;
 
 	if (bpf_map_lookup_elem(bpf_map__fd(h->seal->maps.flow_filter), &slot, &word))
@@ -399,8 +400,10 @@ static uint64_t filter_word(struct harness *h, uint32_t slot)
 	return word;
 }
 
-static void filter_put(struct harness *h, uint32_t slot, uint64_t word)
+void harness_filter_put(struct harness *h, const struct ppn_flow_key *key, uint64_t word)
 {
+	const uint32_t slot = ppn_flow_slot(ppn_flow_key_hash(key));
+
 	put(h->seal->maps.flow_filter, &slot, &word);
 }
 
@@ -412,34 +415,26 @@ void harness_no_flows(struct harness *h)
 	while (!bpf_map_get_next_key(fd, NULL, &key)) {
 		if (bpf_map_delete_elem(fd, &key))
 			bail_out("flows");
-		filter_put(h, ppn_flow_slot(ppn_flow_key_hash(&key)), 0);
+		harness_filter_put(h, &key, 0);
 	}
 }
 
 void harness_flow_put(struct harness *h, const struct ppn_flow_key *key,
 		      const struct ppn_flow_value *value, unsigned int ago)
 {
-	const uint64_t hash = ppn_flow_key_hash(key);
-	const uint32_t slot = ppn_flow_slot(hash);
+	const uint64_t bits = ppn_flow_bits(ppn_flow_key_hash(key));
 	struct ppn_flow_value flow = *value;
 
 	flow.seen = jiffies_now(h) - (uint64_t)ago * harness_hz();
 	flow.generation = PPN_POLICY_GENERATION(h->policy->word);
 	put(h->seal->maps.flows, key, &flow);
-	filter_put(h, slot, filter_word(h, slot) | ppn_flow_bits(hash));
+	harness_filter_put(h, key, harness_filter(h, key) | bits);
 }
 
 bool harness_flow(struct harness *h, const struct ppn_flow_key *key,
 		  struct ppn_flow_value *ret_value)
 {
 	return !bpf_map_lookup_elem(bpf_map__fd(h->seal->maps.flows), key, ret_value);
-}
-
-unsigned int harness_filter(struct harness *h, const struct ppn_flow_key *key)
-{
-	const uint64_t hash = ppn_flow_key_hash(key), bits = ppn_flow_bits(hash);
-
-	return (unsigned int)__builtin_popcountll(filter_word(h, ppn_flow_slot(hash)) & bits);
 }
 
 void harness_flow_age(struct harness *h, const struct ppn_flow_key *key, unsigned int seconds)

@@ -49,8 +49,9 @@ void harness_flow_put(struct harness *h, const struct ppn_flow_key *key,
 		      const struct ppn_flow_value *value, unsigned int ago);
 bool harness_flow(struct harness *h, const struct ppn_flow_key *key,
 		  struct ppn_flow_value *ret_value);
-/* How many of its two bits are in the filter. */
-unsigned int harness_filter(struct harness *h, const struct ppn_flow_key *key);
+/* Its word of the filter. */
+uint64_t harness_filter(struct harness *h, const struct ppn_flow_key *key);
+void harness_filter_put(struct harness *h, const struct ppn_flow_key *key, uint64_t word);
 /* As if so many seconds had passed for it. */
 void harness_flow_age(struct harness *h, const struct ppn_flow_key *key, unsigned int seconds);
 /* So many flows of others, of which none is in the filter. */

@@ -320,6 +320,19 @@ static bool holds(struct ppn_datapath *dp, const char *device, enum ppn_hold wan
 
 /* ---- tests ---- */
 
+/* As ABI 2 had it: 32 bits a slot. */
+static void old_filter(const char *folder)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_MMAPABLE);
+	int fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "flow_filter", 4, 4, 262144, &opts);
+	char path[64];
+
+	(void)snprintf(path, sizeof(path), "%s/flow_filter", folder);
+	if (unlink(path) || bpf_obj_pin(fd, path))
+		bail("a filter of ABI 2");
+	close(fd);
+}
+
 static void test_upgrade(bool named)
 {
 	uint32_t before, after, old_prog, new_prog, old_mesh, new_mesh, old_tc, mesh;
@@ -329,6 +342,7 @@ static void test_upgrade(bool named)
 	bool fresh;
 	int tap;
 
+	old_filter(old);
 	before = link_id(old, "out0", &old_prog);
 	mesh = link_id(old, "ppn0", &old_mesh);
 	old_tc = tc_program("out0");
@@ -408,6 +422,29 @@ static int open_err(int (*open_it)(struct ppn_datapath **, const char *, bool *,
 	err = open_it(&dp, NULL, &fresh, why);
 	ppn_datapath_close(&dp);
 	return err;
+}
+
+/* An upgrade that was cut off has copied a flow, which has moved on since. */
+static void test_moved_on(void)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_NO_PREALLOC);
+	const struct ppn_flow_value sent = { .state = PPN_FLOW_SENT };
+	const struct ppn_flow_key key = flow_key();
+	struct ppn_datapath *dp;
+	bool fresh;
+	int fd;
+
+	(void)leave_old(true);
+	must("mkdir -m 700 " FOLDER);
+	fd = bpf_map_create(BPF_MAP_TYPE_HASH, "flows", sizeof(key), sizeof(sent), PPN_MAP_FLOWS,
+			    &opts);
+	if (bpf_map_update_elem(fd, &key, &sent, BPF_ANY) || bpf_obj_pin(fd, FOLDER "/flows"))
+		bail("a flow of an upgrade that was cut off");
+	close(fd);
+	dp = open_dp(&fresh);
+	ok(remembers_rows(), "a flow that has moved on since it was copied is copied again");
+	ppn_datapath_close(&dp);
+	clean();
 }
 
 static void test_refused(void)
@@ -587,6 +624,7 @@ int main(void)
 	world();
 	test_upgrade(true);
 	test_upgrade(false);
+	test_moved_on();
 	test_other_shape();
 	test_refused();
 	test_capabilities();

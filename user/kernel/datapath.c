@@ -396,7 +396,6 @@ void ppn_datapath_close(struct ppn_datapath **dp)
 		(void)munmap(d->port_bits, PPN_MAP_PORT_BITS * sizeof(*d->port_bits));
 	if (d->flow_filter)
 		(void)munmap(d->flow_filter, PPN_MAP_FLOW_FILTER * sizeof(*d->flow_filter));
-	free(d->flows.before);
 	if (d->clock >= 0)
 		close(d->clock);
 	if (d->alive >= 0)

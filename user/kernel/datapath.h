@@ -165,8 +165,8 @@ struct ppn_flow_sweep {
 };
 /*
  * Removes flows that have ended, that are silent for too long, or that no rule allows any more. Looks at
- * a few thousand and goes on where the last call stopped: call it once a second, and after
- * ppn_datapath_policy() until `whole`.
+ * some thousands and goes on where the last call stopped, or anew after an error: call it once a second, and
+ * after ppn_datapath_policy() until `whole`.
  */
 int ppn_datapath_flows_sweep(struct ppn_datapath *dp, struct ppn_flow_sweep *ret);
 

@@ -2,12 +2,11 @@
 /* Flows this node opened: the kernel adds them and moves them on, what is over goes here. */
 #include <errno.h>
 #include <netinet/in.h>
-#include <stdlib.h>
 #include <string.h>
 #include "kernel/datapath_private.h"
 
 /* Looked at in one call, and by one system call. */
-enum { LOOKED_AT = 4096, AT_ONCE = 128 };
+enum { LOOKED_AT = 16384, AT_ONCE = 128 };
 
 enum fate { KEPT, ENDED, TIMED_OUT, RULED_OUT };
 
@@ -43,26 +42,29 @@ static enum fate judge(struct ppn_datapath *dp, const struct now *now,
 	return dp_rules_allow(dp, now->generation, now->jiffies, key) ? KEPT : RULED_OUT;
 }
 
-static int remove_flow(struct ppn_datapath *dp, const struct ppn_flow_key *key)
-{
-	return bpf_map_delete_elem(dp->map[DP_FLOWS], key) && errno != ENOENT ? -errno : 0;
-}
-
 /* -- the filter: ppn/maps.h says who writes it and in which order -- */
 
-static int filter_begin(struct ppn_datapath *dp)
+int dp_flow_add(struct ppn_datapath *dp, const struct ppn_flow_key *key,
+		const struct ppn_flow_value *flow)
+{
+	const uint64_t hash = ppn_flow_key_hash(key);
+	uint64_t *word = &dp->flow_filter[ppn_flow_slot(hash)];
+	int err = bpf_map_update_elem(dp->map[DP_FLOWS], key, flow, BPF_NOEXIST);
+
+	if (err && err != -EEXIST)
+		return err;
+	__atomic_add_fetch(word, PPN_FLOW_ADDED, __ATOMIC_SEQ_CST);
+	__atomic_or_fetch(word, ppn_flow_bits(hash), __ATOMIC_SEQ_CST);
+	return err;
+}
+
+static void filter_begin(struct ppn_datapath *dp)
 {
 	struct dp_walk *walk = &dp->flows;
 
-	if (!walk->before)
-		walk->before = calloc(PPN_MAP_FLOW_FILTER, 2 * sizeof(*walk->before));
-	if (!walk->before)
-		return -ENOMEM;
-	walk->found = walk->before + PPN_MAP_FLOW_FILTER;
-	memset(walk->found, 0, PPN_MAP_FLOW_FILTER * sizeof(*walk->found));
+	memset(walk->found, 0, sizeof(walk->found));
 	for (uint32_t i = 0; i < PPN_MAP_FLOW_FILTER; i++)
 		walk->before[i] = __atomic_load_n(&dp->flow_filter[i], __ATOMIC_SEQ_CST);
-	return 0;
 }
 
 static void filter_found(struct dp_walk *walk, const struct ppn_flow_key *key)
@@ -100,7 +102,7 @@ static int look(struct ppn_datapath *dp, const struct now *now, struct ppn_flow_
 	struct ppn_flow_value flows[AT_ONCE];
 	struct ppn_flow_key keys[AT_ONCE];
 	__u32 n = AT_ONCE;
-	int err, gone;
+	int err;
 
 	err = bpf_map_lookup_batch(dp->map[DP_FLOWS], walk->under_way ? &walk->at : NULL, &walk->at,
 				   keys, flows, &n, NULL);
@@ -110,15 +112,15 @@ static int look(struct ppn_datapath *dp, const struct now *now, struct ppn_flow_
 	for (__u32 i = 0; i < n; i++) {
 		enum fate fate = judge(dp, now, &keys[i], &flows[i]);
 
+		/* What the kernel does not let go of now is there still: the next walk comes by again. */
+		if (fate != KEPT && bpf_map_delete_elem(dp->map[DP_FLOWS], &keys[i]) &&
+		    errno != ENOENT)
+			fate = KEPT;
 		tally(sweep, fate);
 		if (fate == KEPT) {
 			walk->seen++;
 			filter_found(walk, &keys[i]);
-			continue;
 		}
-		gone = remove_flow(dp, &keys[i]);
-		if (gone)
-			return gone;
 	}
 	return err ? 1 : 0;
 }
@@ -140,7 +142,7 @@ int ppn_datapath_flows_sweep(struct ppn_datapath *dp, struct ppn_flow_sweep *ret
 	now.generation =
 		PPN_POLICY_GENERATION(__atomic_load_n(&dp->policy->word, __ATOMIC_ACQUIRE));
 	if (!err && !dp->flows.under_way)
-		err = filter_begin(dp);
+		filter_begin(dp);
 	for (int i = 0; i < LOOKED_AT / AT_ONCE && !err; i++)
 		err = look(dp, &now, &sweep);
 	if (err == 1) {

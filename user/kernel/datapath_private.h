@@ -51,8 +51,8 @@ struct dp_walk {
 	__u32 at; /* the kernel's own cursor, if `under_way` */
 	bool under_way;
 	uint32_t seen, last; /* in this walk, in the last whole one */
-	/* PPN_MAP_FLOW_FILTER words each: the filter before it (owned; NULL until the first walk), what it saw. */
-	uint64_t *before, *found;
+	uint64_t before[PPN_MAP_FLOW_FILTER],
+		found[PPN_MAP_FLOW_FILTER]; /* the filter before it, what it saw */
 };
 
 /* What this process put behind a dispatcher. */
@@ -236,6 +236,12 @@ int dp_tc_holds(struct ppn_datapath *dp, uint32_t ifindex, bool in);
 int dp_tc_detach_in(struct ppn_datapath *dp, uint32_t ifindex);
 /* Off every interface of this namespace; a clsact that nobody uses goes too. */
 int dp_tc_detach_all(struct ppn_datapath *dp);
+
+/* -- datapath_flows.c -- */
+
+/* Into `flows` and their filter, in the order of ppn/maps.h. -EEXIST: only into the filter; -E2BIG: the table is full. */
+int dp_flow_add(struct ppn_datapath *dp, const struct ppn_flow_key *key,
+		const struct ppn_flow_value *flow);
 
 /* -- datapath_rules.c: open_ports, port_bits, egress_ports -- */
 

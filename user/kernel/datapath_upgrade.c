@@ -192,19 +192,21 @@ static int carry_command(struct upgrade *u)
 	return err ? err : bpf_map_update_elem(u->dp->map[DP_COMMAND], &zero, &command, BPF_F_LOCK);
 }
 
-/* As egress does it: ppn/maps.h on flow_filter. */
-static int add_flow(struct ppn_datapath *dp, const struct ppn_flow_key *key,
-		    const struct ppn_flow_value *flow)
+/* A flow that came here before may have moved on there since. A full table takes no more, as from egress. */
+static int carry_flow(struct ppn_datapath *dp, const struct ppn_flow_key *key,
+		      const struct ppn_flow_value *flow)
 {
-	const uint64_t hash = ppn_flow_key_hash(key);
-	uint64_t *word = &dp->flow_filter[ppn_flow_slot(hash)];
-	int err = bpf_map_update_elem(dp->map[DP_FLOWS], key, flow, BPF_NOEXIST);
+	struct ppn_flow_value ours;
+	int err = dp_flow_add(dp, key, flow);
 
-	if (err && err != -EEXIST)
+	if (err == -E2BIG)
+		return 0;
+	if (err != -EEXIST)
 		return err;
-	__atomic_add_fetch(word, PPN_FLOW_ADDED, __ATOMIC_SEQ_CST);
-	__atomic_or_fetch(word, ppn_flow_bits(hash), __ATOMIC_SEQ_CST);
-	return 0;
+	if (bpf_map_lookup_elem(dp->map[DP_FLOWS], key, &ours) || ours.seen > flow->seen)
+		return 0;
+	err = bpf_map_update_elem(dp->map[DP_FLOWS], key, flow, BPF_EXIST);
+	return err == -ENOENT ? 0 : err;
 }
 
 static int carry_flows(struct upgrade *u)
@@ -222,7 +224,7 @@ static int carry_flows(struct upgrade *u)
 	while (!err && !bpf_map_get_next_key(fd, first ? NULL : &key, &key)) {
 		first = false;
 		if (!bpf_map_lookup_elem(fd, &key, &flow))
-			err = add_flow(u->dp, &key, &flow);
+			err = carry_flow(u->dp, &key, &flow);
 	}
 	return err;
 }

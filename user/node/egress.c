@@ -305,13 +305,18 @@ void ppnd_egress_second(struct ppnd *ppnd)
 	struct ppn_flow_sweep sweep;
 	uint64_t word;
 	struct ppn_policy_table table;
+	int err;
 
 	if (!egress->flows && !ppn_datapath_policy_now(ppnd->dp, &word, &table) &&
 	    !(PPN_POLICY_FLAGS(word) & PPN_POLICY_EGRESS))
 		return;
-	if (ppn_datapath_flows_sweep(ppnd->dp, &sweep))
-		return; /* the next second tries again; the kernel refuses what is over by itself */
-	if (sweep.whole)
+	err = ppn_datapath_flows_sweep(ppnd->dp, &sweep);
+	if (err && !egress->unswept)
+		ppn_log_errno(
+			LOG_WARNING, err,
+			"flows that are over stay in the table until a later second, and let nothing in");
+	egress->unswept = err != 0;
+	if (!err && sweep.whole)
 		egress->flows = sweep.flows;
 }
 

@@ -109,6 +109,7 @@ struct ppnd_egress {
 	struct ppn_open_port opening[PPND_OPENINGS_MAX];
 	struct event *timer; /* of the next end */
 	uint32_t flows; /* in the kernel's table, as the last whole sweep saw it */
+	bool unswept; /* the last second could not look at it: said once */
 };
 
 struct ppnd_mesh {
