@@ -22,13 +22,17 @@
 PPN_STATIC_ASSERT(PPN_MAP_RATES == 1 << PPN_RATE_BITS, "a slot for each hash");
 #define PPN_RATE_TRIES 3 /* other CPUs may be quicker */
 
-/* X(CLASS, a second, at once): of one source. */
+/*
+ * X(CLASS, a second, at once): of one source; RA_LINK of all routers of a link, which are few. Each forged one that
+ * passed would be in the kernel's tables of routers and neighbours, which all namespaces of the machine share.
+ */
 #define PPN_RATES(X)       \
 	X(ARP, 100, 200)   \
 	X(ND, 100, 200)    \
 	X(MLD, 20, 40)     \
 	X(CONTROL, 20, 40) \
 	X(RA, 4, 8)        \
+	X(RA_LINK, 20, 40) \
 	X(ERROR, 10, 20)   \
 	X(BEACON, 8, 16)   \
 	X(SYN, 10, 40)     \

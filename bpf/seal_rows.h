@@ -105,7 +105,12 @@ static __always_inline int ra_row(struct seal *s)
 	if (s->iface->underlay != PPN_UNDERLAY_SLAAC)
 		return PPN_REASON_RA;
 	reason = ppn_check_router(&s->p, PPN_ND_RA);
-	return reason ? reason : limited(&s->p, PPN_RATE_RA, 0, PPN_REASON_PASS_RA);
+	if (reason)
+		return reason;
+	reason = limited(&s->p, PPN_RATE_RA, 0, PPN_REASON_PASS_RA);
+	if (reason == PPN_REASON_PASS_RA && !ppn_rate_take(PPN_RATE_RA_LINK, 0, s->ifindex))
+		reason = PPN_REASON_RATE;
+	return reason;
 }
 
 /* -- row: DHCP, inside a transaction that egress.bpf.c saw open -- */

@@ -9,10 +9,19 @@ CPU_PPS=500000
 
 # ---- one byte there and back ------------------------------------------------------------------
 
-service_add() {
+# One queue, or one a CPU, as a card with several spreads its flows: whoever sends from a CPU then sends into its queue.
+service_add() { # QUEUES
+	local cpu end
 	node_add client
 	node_add server
-	net_link client:eth0 server:eth0
+	ip link add near numrxqueues "$1" numtxqueues "$1" type veth peer name far numrxqueues "$1" numtxqueues "$1"
+	for end in near:client far:server; do
+		ip link set dev "${end%:*}" addrgenmode none netns "${_node_holder[${end#*:}]}" name eth0
+		node_exec "${end#*:}" ip link set eth0 up
+		for ((cpu = 0; cpu < $1 && $1 > 1; cpu++)); do
+			node_exec "${end#*:}" sh -c "printf %x $((1 << cpu)) >/sys/class/net/eth0/queues/tx-$cpu/xps_cpus"
+		done
+	done
 	node_exec client ip addr add 192.0.2.1/24 dev eth0
 	node_exec server peer.sh wire eth0
 	node_start server rr rr 5001
@@ -51,14 +60,20 @@ rr_ratio() {
 	awk -v a="$(rr_of "$1" tps)" -v b="$(rr_of none-idle tps)" 'BEGIN { if (b > 0) printf "%.2f\n", a / b }'
 }
 
-bench_service() {
+slices() { # QUEUES, and what is asked without a flood
 	local i name
-	mkdir -p "$WORLD/rr"
-	service_add
+	rm -rf "$WORLD/rr"
+	mkdir "$WORLD/rr"
+	service_add "$1"
 	for ((i = 0; i < SLICES; i++)); do
-		for name in none pass sealed nft_port; do slice "$name" idle; done
+		for name in "${@:2}"; do slice "$name" idle; done
 		for name in sealed nft_port none; do slice "$name" flood; done
 	done
+	service_del
+}
+
+bench_service() {
+	slices "$(nproc)" none pass sealed nft_port
 	row service_under_flood "$(rr_ratio sealed-flood)" ratio \
 		"TCP_RR of a sealed service under $(rr_of flood mpps) Mpps / unloaded, no filter ($(rr_of none-idle tps) a second)"
 	row service_under_flood_nft "$(rr_ratio nft_port-flood)" ratio 'the same behind nft input'
@@ -66,7 +81,10 @@ bench_service() {
 	row service_idle_vs_none "$(rr_ratio sealed-idle)" ratio 'sealed, no flood'
 	row rr_p50_vs_empty_pass "$(ratio "$(rr_of sealed-idle p50_us min)" "$(rr_of pass-idle p50_us min)")" ratio \
 		"TCP_RR, half of the transactions within $(rr_of sealed-idle p50_us min) us sealed; no flood"
-	service_del
+	slices 1 none
+	row service_under_flood_one_queue "$(rr_ratio sealed-flood)" ratio 'sealed, flood and service in one queue'
+	row service_under_flood_one_queue_nft "$(rr_ratio nft_port-flood)" ratio 'the same behind nft input'
+	row service_under_flood_one_queue_none "$(rr_ratio none-flood)" ratio 'the same with no filter'
 }
 
 # ---- CPU --------------------------------------------------------------------------------------

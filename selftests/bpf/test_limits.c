@@ -122,6 +122,34 @@ static void check_prefix(struct harness *h)
 	tap_ok(counts[PPN_REASON_RATE] >= 18, "SYN: a /64 is one source");
 }
 
+/* A thousand routers on one link are none: together they get what a link's routers get. */
+static void check_routers(struct harness *h)
+{
+	const struct limit again = { .packet = { RA("fe80::7") }, .pass = PPN_REASON_PASS_RA };
+	unsigned int passed = 0, limited = 0;
+	char source[32];
+	struct pkt p;
+
+	harness_policy(h, PPN_COLUMN_HOLDING, 0);
+	harness_iface(h, PPN_UNDERLAY_SLAAC, 0);
+	for (unsigned int i = 0; i < 1000; i++) {
+		const struct pkt_spec ra = { RA(source) };
+
+		(void)snprintf(source, sizeof(source), "fe80::1:%x", i + 1);
+		pkt_build(&ra, &p);
+		switch (harness_run(h, HARNESS_IN, p.data, p.len).reason) {
+		case PPN_REASON_PASS_RA:
+			passed++;
+			break;
+		case PPN_REASON_RATE:
+			limited++;
+		}
+	}
+	tap_ok(passed >= 20 && passed <= 100 && passed + limited == 1000,
+	       "RA: %u of 1000 routers of one link", passed);
+	tap_ok(passes_again(h, &again), "RA: one passes again after a while");
+}
+
 /* -- one honest source among a million forged ones -- */
 
 enum { FORGED = 1000000, HONEST_EVERY_MS = 100 };
@@ -333,13 +361,14 @@ int main(void)
 {
 	struct harness *h = harness_open(&(struct harness_options){ .rates = true });
 
-	tap_plan(3 * N_LIMITS + 3 + 2 + 8);
+	tap_plan(3 * N_LIMITS + 3 + 2 + 2 + 8);
 	bodies_fill();
 	bodies_connect();
 	for (size_t i = 0; i < N_LIMITS; i++)
 		check_limit(h, &limits[i]);
 	check_drop_path(h);
 	check_prefix(h);
+	check_routers(h);
 	check_honest(h);
 	check_two_cpus(h);
 	always_cookies();

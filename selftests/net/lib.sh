@@ -211,7 +211,10 @@ _show_logs() {
 
 net_bridge() {
 	ip link add "$1" type bridge mcast_snooping 0
-	ip link set dev "$1" addrgenmode none up
+	# A switch has no address: with one it would take forged routers into the neighbour table of all namespaces.
+	ip link set dev "$1" addrgenmode none
+	sysctl -qw "net.ipv6.conf.$1.disable_ipv6=1"
+	ip link set dev "$1" up
 }
 
 node_dir() {

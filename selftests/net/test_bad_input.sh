@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # timeout: 300
+# soak: 7200
 #
 # Configurations and machines that are not as they should be: a clear message, and the machine sealed, by whatever
 # can, or untouched; never half. The same when the kernel refuses any one bpf() call of a start (PPN_SOAK=1: each), or

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# timeout: 300
+# timeout: 420
 #
 # ppnd is killed at each sync of a claim: afterwards the node is unclaimed or claimed, never between. Then the
 # same with a disk that is full, with an authority that dies before the answer, and with a claim worker that dies.

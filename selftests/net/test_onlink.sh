@@ -19,6 +19,9 @@ for node in desk box peer lease hold mallory; do
 	node_add "$node"
 	net_link "$node:eth0" office
 done
+# The kernel's table of neighbours is one for all namespaces, those of other tests, too: desk, which has no seal, must not
+# take each forged router for one (also accept_ra = 0 does).
+node_exec desk nft 'table ip6 quiet { chain in { type filter hook prerouting priority raw; icmpv6 type nd-router-advert drop; }; }'
 for node in "${!HOST[@]}"; do
 	node_exec "$node" ip addr add "192.0.2.${HOST[$node]}/24" dev eth0
 	node_exec "$node" ip -6 addr add "2001:db8::${HOST[$node]}/64" dev eth0 nodad

@@ -138,6 +138,8 @@ int ppn_datapath_flows_sweep(struct ppn_datapath *dp, struct ppn_flow_sweep *ret
 	struct now now = { 0 };
 	int err;
 
+	if (dp->refused[0])
+		return -EOPNOTSUPP;
 	err = ppn_datapath_clock(dp, &now.jiffies, &now.hz);
 	now.generation =
 		PPN_POLICY_GENERATION(__atomic_load_n(&dp->policy->word, __ATOMIC_ACQUIRE));

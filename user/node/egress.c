@@ -307,6 +307,8 @@ void ppnd_egress_second(struct ppnd *ppnd)
 	struct ppn_policy_table table;
 	int err;
 
+	if (ppn_datapath_refused(ppnd->dp))
+		return;
 	if (!egress->flows && !ppn_datapath_policy_now(ppnd->dp, &word, &table) &&
 	    !(PPN_POLICY_FLAGS(word) & PPN_POLICY_EGRESS))
 		return;
