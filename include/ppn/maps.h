@@ -45,7 +45,7 @@ enum ppn_map_size {
 	PPN_MAP_EGRESS_PORTS = 2048, /* the same, roster's and local ones */
 	PPN_MAP_PORT_BITS = 4096, /* words: 2 generations, TCP and UDP, 65536 bits */
 	PPN_MAP_FLOWS = 65536,
-	PPN_MAP_FLOW_FILTER = 16384, /* words: 128 KiB, which stay in a cache */
+	PPN_MAP_FLOW_FILTER = 32768, /* words: 256 KiB, which stay in a cache */
 	PPN_MAP_IFACES = 32768, /* ifindexes; those beyond have row 0 */
 	PPN_MAP_OBSERVED = 4096,
 	PPN_MAP_SAMPLES = 256 * 1024, /* bytes */
@@ -213,9 +213,9 @@ enum ppn_flow_fin {
 
 /*
  * flow_filter: what belongs to no flow asks no hash, however full that is. A Bloom filter (Bloom 1970) whose
- * two bits lie in one word: a flow that is there has both; of those that are not, one in thirty has, with a
- * full table (more while flows come and go faster than ppnd walks). The word's upper 16 bits count what was
- * added to it.
+ * three bits lie in one word: a flow that is there has all; of those that are not, one in 250 has, with a full
+ * table (more while flows come and go faster than ppnd walks). The word's upper 16 bits count what was added to
+ * it.
  *
  * Who adds a flow puts it into `flows`, then adds PPN_FLOW_ADDED to its word, then sets its bits. ppnd, which
  * alone removes flows, walks `flows` with a copy of the words from before, and exchanges a word for the bits of
@@ -242,16 +242,17 @@ static __inline__ __u64 ppn_flow_key_hash(const struct ppn_flow_key *key)
 	return ppn_flow_hash(remote[0], remote[1], key->local_port, key->remote_port, key->proto);
 }
 
-/* The upper bits of a product are its best: 14 of them name the word, 5 and 4 the bits. */
+/* The upper bits of a product are its best: 15 of them name the word, 4 each bit. */
 static __inline__ __u32 ppn_flow_slot(__u64 hash)
 {
-	return (__u32)(hash >> 50);
+	return (__u32)(hash >> 49);
 }
-PPN_STATIC_ASSERT(PPN_MAP_FLOW_FILTER == 1 << (64 - 50), "a word for each hash");
+PPN_STATIC_ASSERT(PPN_MAP_FLOW_FILTER == 1 << (64 - 49), "a word for each hash");
 
 static __inline__ __u64 ppn_flow_bits(__u64 hash)
 {
-	return 1ULL << (hash >> 45 & 31) | 1ULL << (32 + (hash >> 41 & 15));
+	return 1ULL << (hash >> 45 & 15) | 1ULL << (16 + (hash >> 41 & 15)) |
+	       1ULL << (32 + (hash >> 37 & 15));
 }
 
 /* -- interfaces -- */

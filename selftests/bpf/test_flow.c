@@ -286,7 +286,7 @@ static struct ppn_flow_key the_key(const struct world *w)
 	return key;
 }
 
-/* The flow's state, and none or both of its bits in the filter. */
+/* The flow's state, and none or all of its bits in the filter. */
 static int state_now(struct world *w)
 {
 	const struct ppn_flow_key key = the_key(w);
