@@ -15,11 +15,11 @@ service_add() { # QUEUES
 	node_add client
 	node_add server
 	ip link add near numrxqueues "$1" numtxqueues "$1" type veth peer name far numrxqueues "$1" numtxqueues "$1"
-	for end in near:client far:server; do
-		ip link set dev "${end%:*}" addrgenmode none netns "${_node_holder[${end#*:}]}" name eth0
-		node_exec "${end#*:}" ip link set eth0 up
+	_link_place near client:eth0
+	_link_place far server:eth0
+	for end in client server; do
 		for ((cpu = 0; cpu < $1 && $1 > 1; cpu++)); do
-			node_exec "${end#*:}" sh -c "printf %x $((1 << cpu)) >/sys/class/net/eth0/queues/tx-$cpu/xps_cpus"
+			node_exec "$end" sh -c "printf %x $((1 << cpu)) >/sys/class/net/eth0/queues/tx-$cpu/xps_cpus"
 		done
 	done
 	node_exec client ip addr add 192.0.2.1/24 dev eth0
