@@ -424,26 +424,61 @@ static int open_err(int (*open_it)(struct ppn_datapath **, const char *, bool *,
 	return err;
 }
 
-/* An upgrade that was cut off has copied a flow, which has moved on since. */
-static void test_moved_on(void)
+/* What an upgrade that was cut off has left in our folder: n flows, ours first. */
+static void leave_flows(uint32_t n)
 {
 	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_NO_PREALLOC);
 	const struct ppn_flow_value sent = { .state = PPN_FLOW_SENT };
-	const struct ppn_flow_key key = flow_key();
-	struct ppn_datapath *dp;
-	bool fresh;
+	struct ppn_flow_key key = flow_key();
 	int fd;
 
-	(void)leave_old(true);
 	must("mkdir -m 700 " FOLDER);
 	fd = bpf_map_create(BPF_MAP_TYPE_HASH, "flows", sizeof(key), sizeof(sent), PPN_MAP_FLOWS,
 			    &opts);
-	if (bpf_map_update_elem(fd, &key, &sent, BPF_ANY) || bpf_obj_pin(fd, FOLDER "/flows"))
-		bail("a flow of an upgrade that was cut off");
+	for (uint32_t i = 0; i < n; i++) {
+		if (bpf_map_update_elem(fd, &key, &sent, BPF_ANY))
+			bail("a flow of an upgrade that was cut off");
+		memcpy(key.local, &i, sizeof(i));
+	}
+	if (bpf_obj_pin(fd, FOLDER "/flows"))
+		bail("pin the flows");
 	close(fd);
+}
+
+/* A table of flows that leave_flows() has not. Many: the kernel counts a table's rows in batches. */
+static int others(void)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_NO_PREALLOC);
+	const struct ppn_flow_value value = { .state = PPN_FLOW_OPEN };
+	struct ppn_flow_key key = { .proto = IPPROTO_UDP };
+	int fd = bpf_map_create(BPF_MAP_TYPE_HASH, "flows", sizeof(key), sizeof(value),
+				PPN_MAP_FLOWS, &opts);
+
+	for (uint32_t i = 0; i < 1000; i++) {
+		memcpy(key.remote, &i, sizeof(i));
+		if (bpf_map_update_elem(fd, &key, &value, BPF_ANY))
+			bail("other flows");
+	}
+	return fd;
+}
+
+static void test_cut_off(void)
+{
+	struct ppn_datapath *dp;
+	bool fresh;
+
+	(void)leave_old(true);
+	leave_flows(1);
 	dp = open_dp(&fresh);
 	ok(remembers_rows(), "a flow that has moved on since it was copied is copied again");
 	ppn_datapath_close(&dp);
+	clean();
+	(void)leave_old(true);
+	must("rm " OLD "/flows");
+	leave_flows(PPN_MAP_FLOWS);
+	if (bpf_obj_pin(others(), OLD "/flows"))
+		bail("pin other flows");
+	ok(!open_err(ppn_datapath_open), "more flows than the table takes do not end it");
 	clean();
 }
 
@@ -624,7 +659,7 @@ int main(void)
 	world();
 	test_upgrade(true);
 	test_upgrade(false);
-	test_moved_on();
+	test_cut_off();
 	test_other_shape();
 	test_refused();
 	test_capabilities();

@@ -51,8 +51,8 @@ struct dp_walk {
 	__u32 at; /* the kernel's own cursor, if `under_way` */
 	bool under_way;
 	uint32_t seen, last; /* in this walk, in the last whole one */
-	uint64_t before[PPN_MAP_FLOW_FILTER],
-		found[PPN_MAP_FLOW_FILTER]; /* the filter before it, what it saw */
+	uint64_t before[PPN_MAP_FLOW_FILTER]; /* the filter, as it was when the walk began */
+	uint64_t found[PPN_MAP_FLOW_FILTER]; /* the bits of what it saw */
 };
 
 /* What this process put behind a dispatcher. */
