@@ -84,6 +84,9 @@ static void print_seal(const json_t *seal)
 		printf("           degraded (nft)   %s\n", cli_text(seal, "degraded"));
 	if (*cli_text(seal, "not_in_force"))
 		printf("           NOT YET IN FORCE %s\n", cli_text(seal, "not_in_force"));
+	if (cli_number(seal, "rows_shut"))
+		printf("           %lld rows of the roster stay shut: more prefixes than a port can have\n",
+		       (long long)cli_number(seal, "rows_shut"));
 	json_array_foreach(list, i, interface) {
 		const char *why = cli_text(interface, "why"), *hold = cli_text(interface, "hold");
 

@@ -80,7 +80,7 @@ static void take_policy(struct check *check)
 		.claim_port = ppnd->config.claim_port,
 		.wg_port = ppnd->config.wireguard_port,
 		.has_fleet = ppnd->state.has_identity,
-		.n_rules = ppnd_policy_ports(ppnd, ports),
+		.n_rules = ppnd_policy_ports(ppnd, ports, NULL),
 		.rule = check->rule,
 	};
 	if (policy->has_fleet)

@@ -269,7 +269,7 @@ static json_t *rule_json(struct ppnd *ppnd, const struct ppn_open_port *rule)
 json_t *ppnd_egress_json(struct ppnd *ppnd)
 {
 	static struct ppn_open_port ports[PPND_PORTS_MAX];
-	const size_t n = ppnd_policy_ports(ppnd, ports);
+	const size_t n = ppnd_policy_ports(ppnd, ports, NULL);
 	json_t *rules = json_array();
 
 	for (size_t i = 0; i < n; i++)

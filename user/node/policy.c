@@ -101,17 +101,7 @@ static bool has_room(const struct ppn_open_port *ports, size_t n, const struct p
 	return port->any || same < PPN_PORT_PREFIXES;
 }
 
-static size_t add_port(struct ppn_open_port *ports, size_t n, const struct ppn_open_port *port)
-{
-	ports[n] = *port;
-	if (has_room(ports, n, port))
-		return n + 1;
-	ppn_log(LOG_ERR, "the roster opens port %u %sto more than %d prefixes: one stays shut",
-		port->port, port->egress ? "outwards " : "", PPN_PORT_PREFIXES);
-	return n;
-}
-
-static size_t add_open(struct ppn_open_port *ports, size_t n, const struct ppn_rule_open *rule)
+static struct ppn_open_port open_port(const struct ppn_rule_open *rule)
 {
 	struct ppn_open_port port = {
 		.proto = rule->proto,
@@ -121,10 +111,10 @@ static size_t add_open(struct ppn_open_port *ports, size_t n, const struct ppn_r
 	};
 
 	memcpy(port.prefix, rule->prefix, sizeof(port.prefix));
-	return add_port(ports, n, &port);
+	return port;
 }
 
-static size_t add_egress(struct ppn_open_port *ports, size_t n, const struct ppn_rule_egress *rule)
+static struct ppn_open_port egress_port(const struct ppn_rule_egress *rule)
 {
 	struct ppn_open_port port = {
 		.proto = rule->proto,
@@ -135,17 +125,28 @@ static size_t add_egress(struct ppn_open_port *ports, size_t n, const struct ppn
 	};
 
 	memcpy(port.prefix, rule->prefix, sizeof(port.prefix));
-	return add_port(ports, n, &port);
+	return port;
+}
+
+static void add_port(struct ppn_open_port *ports, size_t *n, struct ppn_open_port port,
+		     size_t *left)
+{
+	if (has_room(ports, *n, &port))
+		ports[(*n)++] = port;
+	else
+		(*left)++;
 }
 
 size_t ppnd_policy_ports(const struct ppnd *ppnd,
-			 struct ppn_open_port ret_ports[static PPND_PORTS_MAX])
+			 struct ppn_open_port ret_ports[static PPND_PORTS_MAX], size_t *ret_left)
 {
 	const struct ppnd_state *state = &ppnd->state;
 	const struct ppn_roster *roster = &state->roster;
 	const struct ppn_member *self;
-	size_t n = ppnd->config.n_rescue;
+	size_t n = ppnd->config.n_rescue, left = 0;
 
+	if (ret_left)
+		*ret_left = 0;
 	memcpy(ret_ports, ppnd->config.rescue, n * sizeof(ret_ports[0]));
 	if (!state->is_bound)
 		return n;
@@ -155,10 +156,12 @@ size_t ppnd_policy_ports(const struct ppnd *ppnd,
 	self = ppn_roster_identity(roster, state->identity.key);
 	for (size_t i = 0; i < roster->n_open; i++)
 		if (has_role(self, roster->open[i].role))
-			n = add_open(ret_ports, n, &roster->open[i]);
+			add_port(ret_ports, &n, open_port(&roster->open[i]), &left);
 	for (size_t i = 0; i < roster->n_egress; i++)
 		if (has_role(self, roster->egress[i].role))
-			n = add_egress(ret_ports, n, &roster->egress[i]);
+			add_port(ret_ports, &n, egress_port(&roster->egress[i]), &left);
+	if (ret_left)
+		*ret_left = left;
 	return n;
 }
 
@@ -256,15 +259,26 @@ static void in_force(struct ppnd *ppnd)
 		(void)evtimer_del(seal->retry);
 }
 
+/* Once each time that it changes. */
+static void say_left(struct ppnd *ppnd, size_t left)
+{
+	if (left && left != ppnd->seal.rows_left)
+		ppn_log(LOG_ERR,
+			"%zu rows of the roster's policy stay shut: the seal compares %d prefixes of a port",
+			left, PPN_PORT_PREFIXES);
+	ppnd->seal.rows_left = left;
+}
+
 int ppnd_seal_column(struct ppnd *ppnd, enum ppn_state state)
 {
 	static struct ppn_open_port ports[PPND_PORTS_MAX];
 	struct ppn_policy_table table;
-	size_t n = ppnd_policy_ports(ppnd, ports);
+	size_t left, n = ppnd_policy_ports(ppnd, ports, &left);
 	int err;
 
 	if (ppnd->seal.off)
 		return 0;
+	say_left(ppnd, left);
 	fill_table(ppnd, &table);
 	err = ppn_datapath_policy(ppnd->dp, ppn_genesis_column(state), flags(ppnd, state), &table,
 				  ports, n);

@@ -70,6 +70,7 @@ struct ppnd_seal {
 	char why[PPN_WHY_LEN]; /* the policy wanted is not in force: why; the former one is, until a retry works */
 	unsigned int retry_s;
 	struct event *retry;
+	size_t rows_left; /* of the roster's policy, for which a port has no room */
 	size_t n;
 	struct ppnd_interface interface[PPND_INTERFACES_MAX];
 };
@@ -231,13 +232,16 @@ int ppnd_seal_off_record(struct ppnd *ppnd,
 /* By configuration, by the operator, or by the roster's policy. */
 bool ppnd_seal_observes(const struct ppnd *ppnd);
 void ppnd_policy_stop(struct ppnd *ppnd);
-/* What configuration, operator and the roster in force open here, both ways; the number of rows. */
+/*
+ * What configuration, operator and the roster in force open here, both ways; the number of rows. ret_left (NULL: not
+ * asked): rows of the roster beyond the prefixes that the seal compares of one port; they stay shut.
+ */
 enum {
 	PPND_PORTS_MAX =
 		PPND_RESCUE_MAX + 2 * PPN_POLICY_RULES_MAX + PPND_OPENINGS_MAX + PPND_METADATA_MAX
 };
 size_t ppnd_policy_ports(const struct ppnd *ppnd,
-			 struct ppn_open_port ret_ports[static PPND_PORTS_MAX]);
+			 struct ppn_open_port ret_ports[static PPND_PORTS_MAX], size_t *ret_left);
 
 /*
  * trial.c. -EPERM: refused, with the sentence in ret_why, as for other errors. What a trial was and how it
