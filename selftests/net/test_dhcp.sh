@@ -22,17 +22,23 @@ for client in $clients; do
 	node_exec "srv-$client" ip -6 addr add 2001:db8::1/64 dev eth0 nodad
 done
 
-config() { # NODE UNDERLAY
-	printf '[node]\nexternal = eth0\nbeacon_window = 0\n[seal]\nmode = enforce\n[underlay]\neth0 = %s\n' "$2" \
+config() { # NODE LINE: of [underlay], or of [node]
+	local underlay=
+	[[ $2 != eth0* ]] || underlay=[underlay]
+	printf '[seal]\nmode = enforce\n[node]\nexternal = eth0\nbeacon_window = 0\n%s\n%s\n' "$underlay" "$2" \
 		>"$(node_dir "$1")/etc/ppnd.conf"
 	node_start "$1" ppnd ppnd --config "$(node_dir "$1")/etc/ppnd.conf" --state-dir "$(node_dir "$1")/state"
 	node_exec "$1" ppn wait holding --timeout 15
 }
-config udhcpc dhcp
-config dhclient dhcp
-config dhclient6 dhcp
-config slaac slaac
-config static static
+# A cloud machine starts with an authority, and its underlay is dhcp by default.
+printf 'correct horse battery staple\n' >"$WORLD/passphrase"
+ppn-admin --state-dir "$WORLD/admin" init --passphrase-file "$WORLD/passphrase" >/dev/null
+install -m 644 "$WORLD/admin/authority.pub" "$(node_dir udhcpc)/etc/"
+config udhcpc "posture = cloud"
+config dhclient "eth0 = dhcp"
+config dhclient6 "eth0 = dhcp"
+config slaac "eth0 = slaac"
+config static "eth0 = static"
 
 reason() { node_exec "$1" ppn status --json | jq -r ".seal.reasons.$2.$3.packets // 0"; }
 events() { cat "$(node_dir "$1")/events" 2>/dev/null || :; }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * Which programs are ours. The kernel hands out a program by its id only to CAP_SYS_ADMIN, which ppnd does
+ * Which programs are ours. The kernel hands out a program by its id only to CAP_SYS_ADMIN, which ppnd may
  * not have: each program is pinned before it is attached, under a name that holds its id. While the pin is
  * there nothing else gets that id.
  */
