@@ -74,6 +74,8 @@ on_xdp_filter_udp() { xdp-filter load -m native -p deny -f udp "$DEVICE"; }
 off_xdp_filter_udp() { off_xdp_filter; }
 on_xdp_filter_port() { on_xdp_filter && xdp-filter port -m dst -p udp "$PORT"; }
 off_xdp_filter_port() { off_xdp_filter; }
+on_xdp_filter_service() { xdp-filter load -m native -p deny -f tcp,udp "$DEVICE" && xdp-filter port -m dst -p tcp "$PORT"; }
+off_xdp_filter_service() { off_xdp_filter; }
 
 # The driver's count, the same for every program.
 dropped_xdp() { ethtool -S "$DEVICE" | awk '/rx_queue_.*_xdp_drops:/ { n += $2 } END { print n }'; }

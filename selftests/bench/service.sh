@@ -67,7 +67,7 @@ slices() { # QUEUES, and what is asked without a flood
 	service_add "$1"
 	for ((i = 0; i < SLICES; i++)); do
 		for name in "${@:2}"; do slice "$name" idle; done
-		for name in sealed nft_port none; do slice "$name" flood; done
+		for name in sealed xdp_filter_service nft_port none; do slice "$name" flood; done
 	done
 	service_del
 }
@@ -76,6 +76,7 @@ bench_service() {
 	slices "$(nproc)" none pass sealed nft_port
 	row service_under_flood "$(rr_ratio sealed-flood)" ratio \
 		"TCP_RR of a sealed service under $(rr_of flood mpps) Mpps / unloaded, no filter ($(rr_of none-idle tps) a second)"
+	row service_under_flood_xdp_filter "$(rr_ratio xdp_filter_service-flood)" ratio 'the same behind xdp-filter'
 	row service_under_flood_nft "$(rr_ratio nft_port-flood)" ratio 'the same behind nft input'
 	row service_under_flood_none "$(rr_ratio none-flood)" ratio 'the same with no filter'
 	row service_idle_vs_none "$(rr_ratio sealed-idle)" ratio 'sealed, no flood'
@@ -83,6 +84,7 @@ bench_service() {
 		"TCP_RR, half of the transactions within $(rr_of sealed-idle p50_us min) us sealed; no flood"
 	slices 1 none
 	row service_under_flood_one_queue "$(rr_ratio sealed-flood)" ratio 'sealed, flood and service in one queue'
+	row service_under_flood_one_queue_xdp_filter "$(rr_ratio xdp_filter_service-flood)" ratio 'the same behind xdp-filter'
 	row service_under_flood_one_queue_nft "$(rr_ratio nft_port-flood)" ratio 'the same behind nft input'
 	row service_under_flood_one_queue_none "$(rr_ratio none-flood)" ratio 'the same with no filter'
 }
