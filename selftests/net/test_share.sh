@@ -60,7 +60,7 @@ exit_of() {
 # Echo requests, and answers to none: what the stack has delivered.
 reached() { node_exec box awk '/^Ip: [0-9]/ { print $10 }' /proc/net/snmp; }
 dropped() { status dropped; }
-drops() { # NAME: the seal drops, and nothing reaches the stack
+drops() { # NAME: the seal drops; what reached the stack is counted at the end
 	local old
 	old=$(dropped)
 	check "$1: drops" wait_for 5 moves "$((old + 5))" dropped
