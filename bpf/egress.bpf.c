@@ -317,10 +317,10 @@ static __always_inline int ip6_rows(struct egress *e)
 
 static __always_inline int rows(struct egress *e)
 {
-	int reason;
+	int reason = ppn_guest(e->iface, &e->p, ETH_ALEN, e->view.table->fleet);
 
-	if (ppn_passes_guest(e->iface, &e->p, ETH_ALEN))
-		return PPN_REASON_PASS_GUEST;
+	if (reason)
+		return reason;
 	reason = ppn_parse_ethernet(&e->p);
 	if (reason)
 		return reason;

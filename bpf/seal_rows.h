@@ -478,10 +478,10 @@ static __always_inline int ip6_rows(struct seal *s)
 
 static __always_inline int rows(struct seal *s)
 {
-	int reason;
+	int reason = ppn_guest(s->iface, &s->p, 0, s->view.table->fleet);
 
-	if (ppn_passes_guest(s->iface, &s->p, 0))
-		return PPN_REASON_PASS_GUEST;
+	if (reason)
+		return reason;
 	reason = ppn_parse_ethernet(&s->p);
 	if (reason)
 		return reason;
