@@ -29,6 +29,14 @@
 #define PPN_IP4_OPTIONS_MAX 40
 #define PPN_ICMP_HLEN 8 /* ICMP and ICMPv6: type, code, checksum, four bytes of every message */
 
+/* IANA's list of IPv6 extension headers (RFC 7045), those that linux/in.h does not name. */
+enum ppn_ip6_extension {
+	PPN_IP6_HIP = 139,
+	PPN_IP6_SHIM6 = 140,
+	PPN_IP6_TEST1 = 253,
+	PPN_IP6_TEST2 = 254,
+};
+
 /* RFC 791 3.1. */
 enum ppn_ip4_option {
 	PPN_IP4_OPTION_END = 0,
@@ -230,6 +238,10 @@ static __always_inline int ppn_parse_next(struct ppn_packet *p)
 	case IPPROTO_NONE:
 	case IPPROTO_DSTOPTS:
 	case IPPROTO_MH:
+	case PPN_IP6_HIP:
+	case PPN_IP6_SHIM6:
+	case PPN_IP6_TEST1:
+	case PPN_IP6_TEST2:
 		return PPN_REASON_EXTENSION;
 	default:
 		return PPN_REASON_PROTOCOL;

@@ -172,7 +172,8 @@ static const uint16_t ports[] = {
 	8090,	       40000
 };
 static const uint8_t types6[] = { 1, 2, 128, 130, 131, 132, 133, 134, 135, 136, 137, 143 };
-static const uint8_t protos[] = { 0, 1, 2, 6, 17, 43, 44, 47, 50, 51, 58, 59, 60, 132, 135, 200 };
+static const uint8_t protos[] = { 0,  1,  2,  6,   17,	43,  44,  47,  50,  51,
+				  58, 59, 60, 132, 135, 139, 140, 200, 253, 254 };
 static const uint8_t tcp_flags[] = { SYN, SYN, SYN | ACK, ACK, RST, RST | ACK, FIN, 0, 0x29, 0xff };
 
 struct payload {

@@ -479,7 +479,8 @@ static struct reference_verdict alert6(struct datagram *d)
 
 static struct reference_verdict ip6(struct datagram *d, const uint8_t *ip, size_t len)
 {
-	static const uint8_t extensions[] = { 43, 44, 50, 51, 59, 60, 135 };
+	/* IANA's list of extension headers; 0 is asked below. */
+	static const uint8_t extensions[] = { 43, 44, 50, 51, 59, 60, 135, 139, 140, 253, 254 };
 
 	if (len < 40)
 		return drop(PPN_REASON_SHORT);
