@@ -575,21 +575,26 @@ struct harness_result harness_run(struct harness *h, enum harness_way way, const
 	return result;
 }
 
-bool harness_verdict(struct harness *h, const void *packet, size_t len)
+bool harness_verdict(struct harness *h, enum harness_way way, const void *packet, size_t len)
 {
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = packet, .data_size_in = (uint32_t)len,
 		    .repeat = 1);
 
-	if (bpf_prog_test_run_opts(harness_program(h, HARNESS_IN), &opts))
+	if (bpf_prog_test_run_opts(harness_program(h, way), &opts))
 		bail_out("BPF_PROG_TEST_RUN");
-	return opts.retval == XDP_PASS;
+	return opts.retval == (way == HARNESS_IN ? XDP_PASS : TC_ACT_OK);
 }
 
-void harness_counts(struct harness *h, uint64_t ret_packets[_PPN_REASON_MAX])
+void harness_counts(struct harness *h, enum harness_way way, uint64_t ret_packets[_PPN_REASON_MAX])
 {
 	for (uint32_t i = 0; i < _PPN_REASON_MAX; i++)
-		ret_packets[i] = read_count(h, HARNESS_IN, i).packets;
-	clear_counts(h, HARNESS_IN);
+		ret_packets[i] = read_count(h, way, i).packets;
+	clear_counts(h, way);
+}
+
+uint64_t harness_count(struct harness *h, enum harness_way way, enum ppn_reason reason)
+{
+	return read_count(h, way, reason).packets;
 }
 
 const char *harness_reason_name(int reason)

@@ -77,9 +77,11 @@ struct harness_result {
 struct harness_result harness_run(struct harness *h, enum harness_way way, const void *packet,
 				  size_t len);
 /* Only the verdict: for millions. */
-bool harness_verdict(struct harness *h, const void *packet, size_t len);
+bool harness_verdict(struct harness *h, enum harness_way way, const void *packet, size_t len);
 /* What harness_verdict() ran since the last call, by reason. */
-void harness_counts(struct harness *h, uint64_t ret_packets[_PPN_REASON_MAX]);
+void harness_counts(struct harness *h, enum harness_way way, uint64_t ret_packets[_PPN_REASON_MAX]);
+/* One of them, without a new start. */
+uint64_t harness_count(struct harness *h, enum harness_way way, enum ppn_reason reason);
 /* Takes what lies in the ring buffer; the last event stays readable. */
 uint32_t harness_drain(struct harness *h);
 const struct ppn_packet_event *harness_event(const struct harness *h);

@@ -157,7 +157,7 @@ static void check_watch_limit(void)
 	harness_policy(h, PPN_COLUMN_BOUND, PPN_POLICY_WATCH);
 	pkt_build(&spec, &p);
 	for (int i = 0; i < 5000; i++)
-		(void)harness_verdict(h, p.data, p.len);
+		(void)harness_verdict(h, HARNESS_IN, p.data, p.len);
 	n = harness_drain_samples(h);
 	tap_ok(n >= PPN_SAMPLE_RATE && n < 1000, "watch: %u samples of a flood of 5000 packets", n);
 	harness_close(h);

@@ -56,10 +56,10 @@ static void send_many(struct harness *h, const struct pkt_spec *spec, unsigned i
 	struct pkt p;
 
 	pkt_build(spec, &p);
-	harness_counts(h, counts);
+	harness_counts(h, HARNESS_IN, counts);
 	for (unsigned int i = 0; i < n; i++)
-		(void)harness_verdict(h, p.data, p.len);
-	harness_counts(h, counts);
+		(void)harness_verdict(h, HARNESS_IN, p.data, p.len);
+	harness_counts(h, HARNESS_IN, counts);
 	(void)harness_drain(h);
 }
 
@@ -174,16 +174,16 @@ static void check_honest(struct harness *h)
 	harness_policy(h, PPN_COLUMN_HOLDING, PPN_POLICY_CLAIM);
 	pkt_build(&spec, &honest);
 	pkt_build(&spec, &forged);
-	harness_counts(h, counts);
+	harness_counts(h, HARNESS_IN, counts);
 	for (uint32_t i = 0; i < FORGED; i++) {
 		source = source * 1664525 + 1013904223;
 		memcpy(forged.data + forged.l3 + 12, &source, sizeof(source));
-		(void)harness_verdict(h, forged.data, forged.len);
+		(void)harness_verdict(h, HARNESS_IN, forged.data, forged.len);
 		if (i % 64 || now_ms() < due)
 			continue;
 		due += HONEST_EVERY_MS;
 		sent++;
-		passed += harness_verdict(h, honest.data, honest.len);
+		passed += harness_verdict(h, HARNESS_IN, honest.data, honest.len);
 	}
 	tap_ok(sent >= 5 && passed == sent,
 	       "among %u forged sources %u of %u from an honest one pass", (unsigned int)FORGED,
@@ -209,7 +209,7 @@ static void *flood(void *arg)
 	if (pthread_setaffinity_np(pthread_self(), sizeof(one), &one))
 		return NULL;
 	while (now_ms() < end)
-		(void)harness_verdict(f->h, f->packet->data, f->packet->len);
+		(void)harness_verdict(f->h, HARNESS_IN, f->packet->data, f->packet->len);
 	return arg;
 }
 
@@ -223,7 +223,7 @@ static void check_two_cpus(struct harness *h)
 	bool both = true;
 
 	pkt_build(&spec, &p);
-	harness_counts(h, counts);
+	harness_counts(h, HARNESS_IN, counts);
 	for (int i = 0; i < 2; i++) {
 		floods[i].packet = &p;
 		if (pthread_create(&floods[i].thread, NULL, flood, &floods[i]))
@@ -232,7 +232,7 @@ static void check_two_cpus(struct harness *h)
 	for (int i = 0; i < 2; i++)
 		both &= !pthread_join(floods[i].thread, &ret) && ret;
 	most = 200 + (now_ms() - start) * 100 / 1000;
-	harness_counts(h, counts);
+	harness_counts(h, HARNESS_IN, counts);
 	if (!both)
 		tap_note("only one CPU: the other thread did not run");
 	tap_ok(counts[PPN_REASON_PASS_ND] * 10 <= most * 11 &&

@@ -125,7 +125,7 @@ static void collect(struct harness *h, struct sums *sums)
 {
 	uint64_t counts[_PPN_REASON_MAX];
 
-	harness_counts(h, counts);
+	harness_counts(h, HARNESS_IN, counts);
 	for (int i = 0; i < _PPN_REASON_MAX; i++) {
 		sums->reason[i] += counts[i];
 		sums->seen += counts[i];
@@ -170,7 +170,7 @@ static void send_world(struct harness *h, enum mode mode, int wire, struct count
 	corpus_world(&w);
 	corpus_set(h, &w);
 	moved = w;
-	harness_counts(h, (uint64_t[_PPN_REASON_MAX]){ 0 });
+	harness_counts(h, HARNESS_IN, (uint64_t[_PPN_REASON_MAX]){ 0 });
 	for (int i = 0; i < FRAMES; i++) {
 		corpus_packet(&p, &w);
 		if (send(wire, p.data, p.len, 0) != (ssize_t)p.len)

@@ -517,10 +517,10 @@ static void check_full_ring(struct harness *h)
 	int n = 0;
 
 	pkt_build(&spec, &p);
-	harness_counts(h, counts);
-	while (n < 1000 && !harness_verdict(h, p.data, p.len))
+	harness_counts(h, HARNESS_IN, counts);
+	while (n < 1000 && !harness_verdict(h, HARNESS_IN, p.data, p.len))
 		n++;
-	harness_counts(h, counts);
+	harness_counts(h, HARNESS_IN, counts);
 	tap_ok(n == 1000 && counts[PPN_REASON_BEACON] > 100 &&
 		       counts[PPN_REASON_BEACON_LOST] > 100 &&
 		       counts[PPN_REASON_BEACON] + counts[PPN_REASON_BEACON_LOST] == 1000 &&

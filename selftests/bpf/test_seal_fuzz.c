@@ -62,7 +62,7 @@ static void run_batch(struct harness *h, uint32_t n)
 	corpus_world(&w);
 	corpus_set(h, &w);
 	before = w;
-	harness_counts(h, got);
+	harness_counts(h, HARNESS_IN, got);
 	start = corpus_state;
 	for (uint32_t i = 0; i < n; i++) {
 		struct reference_verdict r;
@@ -70,12 +70,13 @@ static void run_batch(struct harness *h, uint32_t n)
 		corpus_packet(&p, &before);
 		r = reference_seal(&w, p.data, p.len);
 		want[r.reason]++;
-		if (harness_verdict(h, p.data, p.len) != r.pass && sum.verdicts++ < SHOWN)
+		if (harness_verdict(h, HARNESS_IN, p.data, p.len) != r.pass &&
+		    sum.verdicts++ < SHOWN)
 			show(&w, &p, r.pass ? "drop" : "pass", r);
 		if (!(i % 32))
 			(void)harness_drain(h);
 	}
-	harness_counts(h, got);
+	harness_counts(h, HARNESS_IN, got);
 	for (int i = 0; i < _PPN_REASON_MAX; i++)
 		sum.seen[i] += got[i];
 	if (memcmp(want, got, sizeof(want)) != 0) {
