@@ -22,6 +22,8 @@ static uint32_t chance(uint32_t n)
 
 /* -- flows: a few, in any state -- */
 
+enum { FLOWS = 6 };
+
 static void set_address(struct reference_flow *f, uint8_t *ret, const char *text)
 {
 	(void)inet_pton(f->v4 ? AF_INET : AF_INET6, text, ret);
@@ -45,6 +47,7 @@ static void choose_flow(struct reference_flow *f, unsigned int i)
 	set_address(f, f->ours, f->v4 ? "192.0.2.1" : "2001:db8::1");
 	set_address(f, f->theirs, f->v4 ? "192.0.2.7" : "2001:db8::7");
 	f->state = PPN_FLOW_SENT + chance(f->proto == IPPROTO_TCP ? 4 : 2);
+	f->finished = f->state == PPN_FLOW_CLOSING;
 }
 
 static void put_address(const struct reference_flow *f, uint8_t *ret, const uint8_t *address)
@@ -54,24 +57,30 @@ static void put_address(const struct reference_flow *f, uint8_t *ret, const uint
 	memcpy(f->v4 ? ret + 12 : ret, address, f->v4 ? 4 : 16);
 }
 
-/* over: a jiffy that lies in the past of any machine that is up. */
-static void put_flow(struct harness *h, const struct reference_flow *f)
+void corpus_flow_key(const struct reference_flow *f, struct ppn_flow_key *ret)
 {
-	struct ppn_flow_key key = {
+	*ret = (struct ppn_flow_key){
 		.local_port = htons(f->our_port),
 		.remote_port = htons(f->their_port),
 		.proto = f->proto,
 	};
+	put_address(f, ret->local, f->ours);
+	put_address(f, ret->remote, f->theirs);
+}
+
+/* over: a jiffy that lies in the past of any machine that is up. */
+static void put_flow(struct harness *h, const struct reference_flow *f)
+{
+	struct ppn_flow_key key;
 	const struct ppn_flow_value value = {
 		.until = f->shut,
 		.isn = f->isn,
 		.state = (uint8_t)f->state,
-		.fins = f->state == PPN_FLOW_CLOSING ? PPN_FLOW_FIN_OURS : 0,
+		.fins = f->finished ? PPN_FLOW_FIN_OURS : 0,
 		.ack = f->ack,
 	};
 
-	put_address(f, key.local, f->ours);
-	put_address(f, key.remote, f->theirs);
+	corpus_flow_key(f, &key);
 	harness_flow_put(h, &key, &value, f->timed_out ? PPN_FLOW_TCP_OPEN + 1 : 0);
 }
 
@@ -91,6 +100,19 @@ void corpus_world(struct reference_world *w)
 		  .prefix = { { true, { 198, 51, 100 }, 25 },
 			      { false, { 0x20, 0x01, 0x0d, 0xb8, 0, 5 }, 47 } } },
 		{ .proto = IPPROTO_TCP, .port = 8443, .rescue = true },
+	};
+	static const struct reference_port rules[] = {
+		{ .proto = IPPROTO_TCP, .port = 443 },
+		{ .proto = IPPROTO_UDP,
+		  .port = 53,
+		  .n = 1,
+		  .prefix = { { true, { 192, 0, 2 }, 24 } } },
+		{ .proto = IPPROTO_UDP, .port = 123, .over = true },
+		{ .proto = IPPROTO_TCP,
+		  .port = 0,
+		  .n = 2,
+		  .prefix = { { true, { 198, 51, 100 }, 25 },
+			      { false, { 0x20, 0x01, 0x0d, 0xb8, 0, 5 }, 47 } } },
 	};
 
 	*w = (struct reference_world){
@@ -120,19 +142,32 @@ void corpus_world(struct reference_world *w)
 		if (chance(3))
 			w->port[w->n_ports++] = ports[i];
 	w->keeps_flows = chance(4);
-	w->n_flows = chance(REFERENCE_FLOWS + 1);
+	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++)
+		if (chance(2))
+			w->rule[w->n_rules++] = rules[i];
+	w->n_flows = chance(FLOWS + 1);
 	for (unsigned int i = 0; i < w->n_flows; i++)
 		choose_flow(&w->flow[i], i);
 }
 
+/* Their prefixes, by how many they have. */
+static const char *const prefixes[][2] = {
+	{ NULL, NULL },
+	{ "192.0.2.0/24", NULL },
+	{ "198.51.100.0/25", "2001:db8:5::/47" },
+};
+
+/* Lines of the roster, and, where they hold for every port, of this node. */
+static void put_rule(struct harness *h, const struct reference_port *rule)
+{
+	for (unsigned int i = 0; i < (rule->n ? rule->n : 1); i++)
+		harness_egress(h, rule->proto, rule->port,
+			       rule->port ? PPN_PORT_ROSTER : PPN_PORT_LOCAL, prefixes[rule->n][i],
+			       rule->over ? -1 : 0);
+}
+
 void corpus_set(struct harness *h, const struct reference_world *w)
 {
-	static const char *const prefixes[][2] = {
-		{ NULL, NULL },
-		{ "192.0.2.0/24", NULL },
-		{ "198.51.100.0/25", "2001:db8:5::/47" },
-	};
-
 	harness_pin(h, w->pinned);
 	harness_fleet(h, w->fleet);
 	harness_isolate(h, w->isolated);
@@ -147,6 +182,8 @@ void corpus_set(struct harness *h, const struct reference_world *w)
 				     prefixes[w->port[i].n][j]);
 	harness_iface(h, (uint8_t)w->underlay,
 		      (w->lacp ? PPN_IFACE_LACP : 0) | (w->eapol ? PPN_IFACE_EAPOL : 0));
+	for (size_t i = 0; i < w->n_rules; i++)
+		put_rule(h, &w->rule[i]);
 	/* First: the harness reads the clock off a lease. */
 	harness_no_flows(h);
 	for (size_t i = 0; i < w->n_flows; i++)
@@ -157,6 +194,9 @@ void corpus_set(struct harness *h, const struct reference_world *w)
 }
 
 /* -- packets -- */
+
+static const struct reference_world *world_now;
+static enum harness_way way_now;
 
 static const char member[] = HARNESS_FLEET ":7";
 static const char *const addresses4[] = { "192.0.2.1",	  "192.0.2.7", "192.0.3.7",
@@ -201,38 +241,58 @@ static void set_payload(struct pkt_spec *s, const void *data, size_t len)
 }
 
 /* Ports and payload that belong together: chance alone rarely finds them. */
+struct pair {
+	uint16_t sport, dport;
+	struct payload body[6];
+};
+
+#define B(name)                                  \
+	{                                        \
+		body_##name, sizeof(body_##name) \
+	}
+static const struct pair pairs_in[] = {
+	{ 9442,
+	  HARNESS_DISCOVERY,
+	  { B(beacon), B(beacon_at_floor), B(beacon_bare), B(knock), B(here), B(gate_type) } },
+	{ 67,
+	  68,
+	  { B(bootp_reply), B(bootp_reply), B(bootp_other_xid), B(bootp_other_mac),
+	    B(bootp_no_cookie), B(bootp_request) } },
+	{ 547,
+	  546,
+	  { B(dhcp6_reply), B(dhcp6_reply), B(dhcp6_other_xid), B(dhcp6_solicit),
+	    B(dhcp6_reconfigure), B(zeros) } },
+};
+static const struct pair pairs_out[] = {
+	{ 9442,
+	  HARNESS_DISCOVERY,
+	  { B(beacon), B(knock), B(here), B(here), B(here_long), B(gate_type) } },
+	{ 68,
+	  67,
+	  { B(bootp_request), B(bootp_request), B(bootp_other_mac), B(bootp_reply),
+	    B(bootp_no_cookie), B(zeros) } },
+	{ 546,
+	  547,
+	  { B(dhcp6_solicit), B(dhcp6_solicit), B(dhcp6_info), B(dhcp6_reply), B(dhcp6_reconfigure),
+	    B(zeros) } },
+};
+#undef B
+
 static void choose_pair(struct pkt_spec *s)
 {
-	static const struct {
-		uint16_t sport, dport;
-		struct payload body[6];
-	} pairs[] = {
-#define B(name) { body_##name, sizeof(body_##name) }
-		{ 9442,
-		  HARNESS_DISCOVERY,
-		  { B(beacon), B(beacon_at_floor), B(beacon_bare), B(knock), B(here),
-		    B(gate_type) } },
-		{ 67,
-		  68,
-		  { B(bootp_reply), B(bootp_reply), B(bootp_other_xid), B(bootp_other_mac),
-		    B(bootp_no_cookie), B(bootp_request) } },
-		{ 547,
-		  546,
-		  { B(dhcp6_reply), B(dhcp6_reply), B(dhcp6_other_xid), B(dhcp6_solicit),
-		    B(dhcp6_reconfigure), B(zeros) } },
-#undef B
-	};
 	const uint32_t i = chance(3), j = chance(6);
+	const bool out = way_now == HARNESS_OUT;
+	const struct pair *pair = out ? &pairs_out[i] : &pairs_in[i];
 
 	s->proto = IPPROTO_UDP;
-	s->sport = pairs[i].sport;
-	s->dport = pairs[i].dport;
+	s->sport = pair->sport;
+	s->dport = pair->dport;
 	s->hop = 255;
 	if (i != 1) {
-		s->src = "fe80::7";
-		s->dst = "fe80::1";
+		s->src = out ? "fe80::1" : "fe80::7";
+		s->dst = out ? "fe80::7" : "fe80::1";
 	}
-	set_payload(s, pairs[i].body[j].data, pairs[i].body[j].len);
+	set_payload(s, pair->body[j].data, pair->body[j].len);
 }
 
 static void choose_icmp6(struct pkt_spec *s)
@@ -246,8 +306,12 @@ static void choose_icmp6(struct pkt_spec *s)
 		{ body_nd_zero, BODY_ND_OPTION },
 		{ body_nd_sixteen, sizeof(body_nd_sixteen) },
 		{ body_nd_seventeen, sizeof(body_nd_seventeen) },
+		{ body_mld_solicited, BODY_MLD },
+		{ body_mld2_solicited, BODY_MLD2 },
+		{ body_mld2_mixed, BODY_MLD2_TWO },
 		{ body_mld2_mdns, BODY_MLD2 },
 		{ body_ra, BODY_RA },
+		{ body_rs, BODY_RS },
 	};
 	const struct payload *p = &PICK(nd);
 
@@ -287,8 +351,7 @@ static void choose_transport(struct pkt_spec *s)
 	}
 }
 
-/* What a flow's other side, or one who pretends to be it, may send; an error that quotes the flow. */
-static const struct reference_world *world_now;
+/* -- packets of a flow: what its other side, or one who pretends to be it, may send; what we may -- */
 
 static uint32_t near(uint32_t number)
 {
@@ -311,6 +374,18 @@ static void choose_reply(struct pkt_spec *s, const struct reference_flow *f)
 	s->flags = PICK(tcp_flags);
 	s->seq = near(f->ack);
 	s->ack = near(f->isn + 1);
+	s->payload_len = (uint16_t)chance(60);
+}
+
+/* From the flow's own port, or from one beside it: that may begin another. */
+static void choose_request(struct pkt_spec *s, const struct reference_flow *f)
+{
+	s->proto = f->proto;
+	s->sport = chance(2) ? f->our_port : (uint16_t)(40000 + chance(20));
+	s->dport = f->their_port;
+	s->flags = PICK(tcp_flags);
+	s->seq = near(f->isn);
+	s->ack = near(f->ack);
 	s->payload_len = (uint16_t)chance(60);
 }
 
@@ -346,9 +421,15 @@ static void choose_of_flow(struct pkt_spec *s)
 
 	text_address(f, f->theirs, theirs);
 	text_address(f, f->ours, ours);
+	s->options_len = 0;
+	if (way_now == HARNESS_OUT) {
+		s->src = ours;
+		s->dst = theirs;
+		choose_request(s, f);
+		return;
+	}
 	s->src = theirs;
 	s->dst = ours;
-	s->options_len = 0;
 	if (chance(3))
 		choose_reply(s, f);
 	else
@@ -428,11 +509,12 @@ static void bend(struct pkt *p)
 	}
 }
 
-void corpus_packet(struct pkt *p, const struct reference_world *w)
+void corpus_packet(struct pkt *p, const struct reference_world *w, enum harness_way way)
 {
 	struct pkt_spec s;
 
 	world_now = w;
+	way_now = way;
 	if (!chance(16)) {
 		p->len = 14 + chance(200);
 		for (size_t i = 0; i < p->len; i++)

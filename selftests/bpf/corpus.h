@@ -15,7 +15,9 @@ extern uint64_t corpus_state;
 void corpus_world(struct reference_world *w);
 /* The harness as this world is. */
 void corpus_set(struct harness *h, const struct reference_world *w);
-/* w: the world as corpus_world() made it; some packets are of its flows. */
-void corpus_packet(struct pkt *p, const struct reference_world *w);
+/* w: the world as corpus_world() made it; some packets are of its flows. way: where it shall go. */
+void corpus_packet(struct pkt *p, const struct reference_world *w, enum harness_way way);
+/* Of a flow of the world, in the kernel's table. */
+void corpus_flow_key(const struct reference_flow *f, struct ppn_flow_key *ret_key);
 
 #endif

@@ -419,6 +419,17 @@ void harness_no_flows(struct harness *h)
 	}
 }
 
+size_t harness_flows(struct harness *h)
+{
+	const int fd = bpf_map__fd(h->seal->maps.flows);
+	struct ppn_flow_key key, *from = NULL;
+	size_t n = 0;
+
+	for (; !bpf_map_get_next_key(fd, from, &key); n++)
+		from = &key;
+	return n;
+}
+
 void harness_flow_put(struct harness *h, const struct ppn_flow_key *key,
 		      const struct ppn_flow_value *value, unsigned int ago)
 {

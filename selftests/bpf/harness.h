@@ -44,6 +44,7 @@ void harness_port(struct harness *h, uint8_t proto, uint16_t port, bool rescue, 
 void harness_egress(struct harness *h, uint8_t proto, uint16_t port, uint8_t kind,
 		    const char *prefix, int for_s);
 void harness_no_flows(struct harness *h);
+size_t harness_flows(struct harness *h); /* how many there are */
 /* Puts it there, last seen so many seconds ago, allowed by the present generation. */
 void harness_flow_put(struct harness *h, const struct ppn_flow_key *key,
 		      const struct ppn_flow_value *value, unsigned int ago);

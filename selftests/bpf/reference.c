@@ -5,6 +5,7 @@
 
 struct datagram {
 	struct reference_world *w;
+	bool out;
 	unsigned int version;
 	unsigned int proto, hop_limit;
 	const uint8_t *source, *destination; /* 4 or 16 bytes */
@@ -86,18 +87,31 @@ static bool solicited_node(const uint8_t *address)
 	return same(address, prefix, sizeof(prefix));
 }
 
+static bool unclaimed(const struct reference_world *w)
+{
+	return w->column == PPN_COLUMN_BLIND || w->column == PPN_COLUMN_HOLDING;
+}
+
+/* A segment that asks for a connection: SYN set, ACK, RST and FIN not. */
+static bool asks(const struct datagram *d)
+{
+	return d->proto == 6 && (d->at[13] & 0x17) == 0x02;
+}
+
 /* -- the row of open and rescue ports -- */
 
-static bool source_allowed(const struct reference_port *port, const struct datagram *d)
+static bool address_allowed(const struct reference_port *port, bool v4, const uint8_t *address)
 {
 	for (unsigned int i = 0; i < port->n; i++)
-		if (port->prefix[i].v4 == (d->version == 4) &&
-		    bits_equal(port->prefix[i].addr, d->source, port->prefix[i].len))
+		if (port->prefix[i].v4 == v4 &&
+		    bits_equal(port->prefix[i].addr, address, port->prefix[i].len))
 			return true;
 	return !port->n;
 }
 
-static struct reference_verdict opened(const struct datagram *d, unsigned int number)
+/* number: our port. other: the other side's address. */
+static struct reference_verdict opened(const struct datagram *d, unsigned int number,
+				       const uint8_t *other)
 {
 	const struct reference_world *w = d->w;
 	const struct reference_port *port = NULL;
@@ -111,7 +125,7 @@ static struct reference_verdict opened(const struct datagram *d, unsigned int nu
 		return drop(PPN_REASON_PORT_SHUT);
 	if (!port->rescue && (w->column == PPN_COLUMN_ISOLATED || w->isolated))
 		return drop(PPN_REASON_ISOLATED);
-	if (!source_allowed(port, d))
+	if (!address_allowed(port, d->version == 4, other))
 		return drop(PPN_REASON_PORT_SOURCE);
 	return pass(port->rescue ? PPN_REASON_PASS_RESCUE : PPN_REASON_PASS_OPEN);
 }
@@ -138,6 +152,27 @@ static struct reference_flow *find_flow(struct reference_world *w, unsigned int 
 static bool isolated(const struct reference_world *w)
 {
 	return w->column == PPN_COLUMN_ISOLATED || w->isolated;
+}
+
+/* Does the egress list name its other side? */
+static bool listed(const struct reference_world *w, const struct reference_flow *f)
+{
+	for (size_t i = 0; i < w->n_rules; i++) {
+		const struct reference_port *rule = &w->rule[i];
+
+		if (!rule->over && rule->proto == f->proto &&
+		    (!rule->port || rule->port == f->their_port) &&
+		    address_allowed(rule, f->v4, f->theirs))
+			return true;
+	}
+	return false;
+}
+
+/* One whose rule is over may have another. */
+static bool allowed(const struct reference_world *w, struct reference_flow *f)
+{
+	f->shut = f->shut && !listed(w, f);
+	return !f->shut;
 }
 
 static struct reference_verdict flow_segment(struct reference_flow *f, const uint8_t *tcp)
@@ -183,7 +218,7 @@ static struct reference_verdict flow_or(const struct datagram *d,
 		return otherwise;
 	if (isolated(w))
 		return drop(PPN_REASON_ISOLATED);
-	if (f->shut)
+	if (!allowed(w, f))
 		return drop(PPN_REASON_EGRESS_SHUT);
 	if (d->proto == 6)
 		return flow_segment(f, d->at);
@@ -198,7 +233,7 @@ static struct reference_verdict error(const struct datagram *d, bool too_big)
 	const bool v4 = d->version == 4;
 	const size_t header = v4 ? 20 : 40;
 	const uint8_t *ip = d->at + 8, *l4 = ip + header;
-	const struct reference_flow *f;
+	struct reference_flow *f;
 	unsigned int proto;
 
 	if (d->len < 8 + header + 8 || (v4 ? ip[0] != 0x45 : ip[0] >> 4 != 6))
@@ -210,8 +245,8 @@ static struct reference_verdict error(const struct datagram *d, bool too_big)
 		return drop(PPN_REASON_ICMP);
 	f = find_flow(w, proto, v4, d->destination, number16(l4), v4 ? ip + 16 : ip + 24,
 		      number16(l4 + 2));
-	if (!f || f->timed_out || f->shut || !w->keeps_flows || isolated(w) ||
-	    w->column != PPN_COLUMN_BOUND)
+	if (!f || f->timed_out || !w->keeps_flows || isolated(w) || w->column != PPN_COLUMN_BOUND ||
+	    !allowed(w, f))
 		return drop(PPN_REASON_ICMP);
 	return pass(too_big ? PPN_REASON_PASS_PTB : PPN_REASON_PASS_FLOW_ERROR);
 }
@@ -276,6 +311,151 @@ static struct reference_verdict dhcp6(const struct datagram *d, const uint8_t *m
 	return drop(PPN_REASON_DHCP);
 }
 
+/* -- traffic out: its own rows -- */
+
+/* A segment of ours in a flow that is there: our kernel is right, so it passes, and says how the flow stands. */
+static void segment_out(struct reference_flow *f, const uint8_t *tcp)
+{
+	const bool has_fin = tcp[13] & 1, has_rst = tcp[13] & 4, has_ack = tcp[13] & 16;
+
+	if (has_rst) {
+		f->state = PPN_FLOW_CLOSED;
+		return;
+	}
+	if (has_ack)
+		f->ack = number32(tcp + 8);
+	if (has_fin && !f->finished) {
+		f->finished = true;
+		f->state = PPN_FLOW_CLOSING;
+	} else if (f->state == PPN_FLOW_CLOSED) {
+		/* It goes on: whatever reset it was not taken. */
+		f->state = f->finished ? PPN_FLOW_CLOSING : PPN_FLOW_OPEN;
+	}
+}
+
+/* old: where one lies already, or NULL. */
+static struct reference_verdict begin_flow(const struct datagram *d, struct reference_flow *old)
+{
+	const size_t len = d->version == 4 ? 4 : 16;
+	struct reference_world *w = d->w;
+	struct reference_flow f = {
+		.proto = (uint8_t)d->proto,
+		.v4 = d->version == 4,
+		.our_port = (uint16_t)number16(d->at),
+		.their_port = (uint16_t)number16(d->at + 2),
+		.state = PPN_FLOW_SENT,
+		.isn = d->proto == 6 ? number32(d->at + 4) : 0,
+	};
+
+	memcpy(f.ours, d->source, len);
+	memcpy(f.theirs, d->destination, len);
+	if (!listed(w, &f))
+		return drop(PPN_REASON_EGRESS_SHUT);
+	if (!old && w->n_flows == REFERENCE_FLOWS)
+		return drop(PPN_REASON_FLOW_FULL);
+	*(old ? old : &w->flow[w->n_flows++]) = f;
+	return pass(PPN_REASON_PASS_EGRESS);
+}
+
+static struct reference_verdict flow_out_or(const struct datagram *d,
+					    struct reference_verdict otherwise)
+{
+	struct reference_world *w = d->w;
+	struct reference_flow *f = find_flow(w, d->proto, d->version == 4, d->source,
+					     number16(d->at), d->destination, number16(d->at + 2));
+	bool live;
+
+	if (otherwise.pass || !w->keeps_flows || unclaimed(w))
+		return otherwise;
+	if (isolated(w))
+		return drop(PPN_REASON_ISOLATED);
+	live = f && !f->timed_out;
+	if (live && !allowed(w, f))
+		return drop(PPN_REASON_EGRESS_SHUT);
+	/* Another first number, another connection. */
+	if (live && !(asks(d) && number32(d->at + 4) != f->isn)) {
+		if (d->proto == 6)
+			segment_out(f, d->at);
+		return pass(PPN_REASON_PASS_FLOW);
+	}
+	return d->proto == 17 || asks(d) ? begin_flow(d, f) : otherwise;
+}
+
+static struct reference_verdict discovery_out(const struct datagram *d, const uint8_t *head,
+					      size_t len)
+{
+	const struct reference_world *w = d->w;
+
+	if (len < 8 || !same(head, "ppn1\x01", 5) || number16(head + 6) != len ||
+	    len > PPN_DISCOVERY_MAX)
+		return drop(PPN_REASON_PORT_SHUT);
+	switch (head[5]) {
+	case PPN_PACKET_BEACON:
+	case PPN_PACKET_KNOCK:
+		return w->seat && w->column != PPN_COLUMN_BLIND ? pass(PPN_REASON_PASS_BEACON) :
+								  drop(PPN_REASON_NO_SEAT);
+	case PPN_PACKET_HERE:
+		/* From link-local to link-local: an authority on this link. */
+		return w->column != PPN_COLUMN_BLIND && d->version == 6 && link_local(d->source) &&
+				       link_local(d->destination) && len == PPN_HERE_LEN ?
+			       pass(PPN_REASON_PASS_HERE) :
+			       drop(PPN_REASON_HERE);
+	default:
+		return drop(PPN_REASON_PORT_SHUT);
+	}
+}
+
+static struct reference_verdict dhcp4_out(const struct datagram *d, const uint8_t *m, size_t len)
+{
+	return d->w->underlay == PPN_UNDERLAY_DHCP && len >= 240 && m[0] == 1 && m[1] == 1 &&
+			       m[2] == 6 && same(m + 236, "\x63\x82\x53\x63", 4) ?
+		       pass(PPN_REASON_PASS_DHCP) :
+		       drop(PPN_REASON_DHCP);
+}
+
+/* RFC 8415 7.3: solicit, request, confirm, renew, rebind, release, decline. */
+static struct reference_verdict dhcp6_out(const struct datagram *d, const uint8_t *m, size_t len)
+{
+	return d->w->underlay == PPN_UNDERLAY_DHCP && len >= 4 && link_local(d->source) && m[0] &&
+			       memchr("\1\3\4\5\6\10\11", m[0], 7) ?
+		       pass(PPN_REASON_PASS_DHCP) :
+		       drop(PPN_REASON_DHCP);
+}
+
+static struct reference_verdict udp_out(const struct datagram *d)
+{
+	const struct reference_world *w = d->w;
+	const unsigned int from = number16(d->at), to = number16(d->at + 2);
+
+	if (from == w->wg_port)
+		return unclaimed(w) ? drop(PPN_REASON_WG_SHUT) : pass(PPN_REASON_PASS_WG);
+	if (to == w->discovery_port)
+		return discovery_out(d, d->at + 8, d->len - 8);
+	if (d->version == 4 && from == 68 && to == 67)
+		return dhcp4_out(d, d->at + 8, d->len - 8);
+	if (d->version == 6 && from == 546 && to == 547)
+		return dhcp6_out(d, d->at + 8, d->len - 8);
+	return flow_out_or(d, opened(d, from, d->destination));
+}
+
+/* Replies of ports that are open, and of the claim port the answer to a SYN; a reset is of no connection. */
+static struct reference_verdict tcp_out(const struct datagram *d)
+{
+	const struct reference_world *w = d->w;
+	const bool reset = d->at[13] & 4, accepts = (d->at[13] & 0x17) == 0x12;
+
+	if (number16(d->at) == w->claim_port) {
+		if (w->column == PPN_COLUMN_HOLDING && w->claim_open && accepts)
+			return pass(PPN_REASON_PASS_SYN);
+		return drop(reset ? PPN_REASON_RST : PPN_REASON_CLAIM_NO_SOCKET);
+	}
+	if (reset)
+		return flow_out_or(d, drop(PPN_REASON_RST));
+	if (asks(d))
+		return flow_out_or(d, drop(PPN_REASON_PORT_SHUT));
+	return flow_out_or(d, opened(d, number16(d->at), d->destination));
+}
+
 /* -- transports -- */
 
 static struct reference_verdict udp(const struct datagram *d)
@@ -289,6 +469,8 @@ static struct reference_verdict udp(const struct datagram *d)
 	to = number16(d->at + 2);
 	if (!from || !to)
 		return drop(PPN_REASON_L4_HEADER);
+	if (d->out)
+		return udp_out(d);
 	if (to == w->wg_port)
 		return w->column == PPN_COLUMN_BOUND || w->column == PPN_COLUMN_ISOLATED ?
 			       pass(PPN_REASON_PASS_WG) :
@@ -299,22 +481,20 @@ static struct reference_verdict udp(const struct datagram *d)
 		return dhcp4(d, d->at + 8, d->len - 8);
 	if (d->version == 6 && from == 547 && to == 546)
 		return dhcp6(d, d->at + 8, d->len - 8);
-	return flow_or(d, opened(d, to));
+	return flow_or(d, opened(d, to, d->source));
 }
 
 static struct reference_verdict tcp(const struct datagram *d)
 {
 	const struct reference_world *w = d->w;
-	bool syn;
-
 	if (d->len < 20 || d->at[12] >> 4 < 5 || (d->at[12] >> 4) * 4u > d->len ||
 	    !number16(d->at) || !number16(d->at + 2))
 		return drop(PPN_REASON_L4_HEADER);
+	if (d->out)
+		return tcp_out(d);
 	if (number16(d->at + 2) != w->claim_port)
-		return flow_or(d, opened(d, number16(d->at + 2)));
-	/* SYN set, ACK, RST and FIN not. */
-	syn = (d->at[13] & 0x17) == 0x02;
-	if (!syn)
+		return flow_or(d, opened(d, number16(d->at + 2), d->source));
+	if (!asks(d))
 		return drop(PPN_REASON_CLAIM_NO_SOCKET);
 	if (w->column == PPN_COLUMN_HOLDING && w->claim_open)
 		return pass(PPN_REASON_PASS_SYN);
@@ -349,15 +529,41 @@ static bool neighbour_sound(const struct datagram *d)
 	return options_sound(d, 24, probe);
 }
 
+/* DESIGN 8.1: before a claim the groups of neighbour discovery, and no report that names none. */
+static bool names_solicited_only(const struct datagram *d)
+{
+	const size_t n = d->len < 24 ? 0 : number16(d->at + 6);
+
+	if (d->at[0] != 143)
+		return d->len >= 24 && solicited_node(d->at + 8);
+	if (!n || n > 64 || d->len != 8 + 20 * n)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (!solicited_node(d->at + 8 + 20 * i + 4))
+			return false;
+	return true;
+}
+
+static struct reference_verdict solicitation(const struct datagram *d)
+{
+	if (d->w->underlay != PPN_UNDERLAY_SLAAC)
+		return drop(PPN_REASON_RA);
+	if (d->hop_limit == 255 && !d->at[1] && options_sound(d, 8, unspecified(d->source)))
+		return pass(PPN_REASON_PASS_RA);
+	return drop(PPN_REASON_ND_BAD);
+}
+
 static struct reference_verdict mld(const struct datagram *d)
 {
 	const unsigned int type = d->at[0];
 	const bool sound = d->alert && d->hop_limit == 1 && d->len >= (type == 143 ? 8u : 24u) &&
 			   d->destination[0] == 0xff;
 
-	if (sound && (link_local(d->source) || (type != 130 && unspecified(d->source))))
-		return pass(PPN_REASON_PASS_MLD);
-	return drop(PPN_REASON_MLD_BAD);
+	if (!sound || !(link_local(d->source) || (type != 130 && unspecified(d->source))))
+		return drop(PPN_REASON_MLD_BAD);
+	if (d->out && unclaimed(d->w) && !names_solicited_only(d))
+		return drop(PPN_REASON_MLD_GROUP);
+	return pass(PPN_REASON_PASS_MLD);
 }
 
 static struct reference_verdict advertisement(const struct datagram *d)
@@ -386,9 +592,9 @@ static struct reference_verdict icmp6(const struct datagram *d)
 	}
 	switch (d->at[0]) {
 	case 133:
-		return drop(PPN_REASON_RA);
+		return d->out ? solicitation(d) : drop(PPN_REASON_RA);
 	case 134:
-		return advertisement(d);
+		return d->out ? drop(PPN_REASON_RA) : advertisement(d);
 	case 135:
 	case 136:
 		if (!neighbour_sound(d))
@@ -400,7 +606,7 @@ static struct reference_verdict icmp6(const struct datagram *d)
 	case 2:
 	case 3:
 	case 4:
-		return error(d, d->at[0] == 2);
+		return d->out ? drop(PPN_REASON_ICMP) : error(d, d->at[0] == 2);
 	default:
 		return drop(PPN_REASON_ICMP);
 	}
@@ -453,6 +659,8 @@ static struct reference_verdict ip4(struct datagram *d, const uint8_t *ip, size_
 		return udp(d);
 	if (d->proto != 1)
 		return drop(PPN_REASON_PROTOCOL);
+	if (d->out)
+		return drop(PPN_REASON_ICMP);
 	if (d->len < 8)
 		return drop(PPN_REASON_L4_HEADER);
 	if (d->at[0] == 3 || d->at[0] == 11 || d->at[0] == 12)
@@ -532,9 +740,10 @@ static bool is_tag(const uint8_t *type)
 	return number16(type) == 0x8100 || number16(type) == 0x88a8;
 }
 
-struct reference_verdict reference_seal(struct reference_world *w, const uint8_t *frame, size_t len)
+static struct reference_verdict judge(struct reference_world *w, const uint8_t *frame, size_t len,
+				      bool out)
 {
-	struct datagram d = { .w = w };
+	struct datagram d = { .w = w, .out = out };
 	size_t at = 12;
 
 	/* Nothing that passes is shorter than Ethernet with two tags. */
@@ -560,4 +769,15 @@ struct reference_verdict reference_seal(struct reference_world *w, const uint8_t
 	default:
 		return drop(PPN_REASON_ETHERTYPE);
 	}
+}
+
+struct reference_verdict reference_seal(struct reference_world *w, const uint8_t *frame, size_t len)
+{
+	return judge(w, frame, len, false);
+}
+
+struct reference_verdict reference_egress(struct reference_world *w, const uint8_t *frame,
+					  size_t len)
+{
+	return judge(w, frame, len, true);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * DESIGN 6's table "traffic in" and PROTOCOL 3, 4, 9 in plain C, written from those texts and sharing no
- * line with bpf/: what the seal says of a frame is compared with what this says. It knows no sockets and
- * no rates: the kernel it stands for has no TCP connection, and limits are off.
+ * DESIGN 6's tables "traffic in" and "traffic out" and PROTOCOL 3, 4, 9 in plain C, written from those texts and
+ * sharing no line with bpf/: what the programs say of a frame is compared with what this says. It knows no
+ * sockets and no rates: the kernel it stands for has no TCP connection, and limits are off.
  */
 #ifndef PPN_SELFTESTS_REFERENCE_H
 #define PPN_SELFTESTS_REFERENCE_H
@@ -13,13 +13,15 @@
 #include <ppn/maps.h>
 #include <ppn/reasons.h>
 
-enum { REFERENCE_PORTS = 8, REFERENCE_PREFIXES = 2, REFERENCE_FLOWS = 6 };
+enum { REFERENCE_PORTS = 8, REFERENCE_PREFIXES = 2, REFERENCE_FLOWS = 1024 };
 
+/* Of a port of ours that is open, or of a line of the egress list: the other side's port then, 0 for every one. */
 struct reference_port {
 	uint8_t proto;
 	uint16_t port;
-	bool rescue;
-	unsigned int n; /* prefixes; 0: any source */
+	bool rescue; /* ours */
+	bool over; /* egress: past its end */
+	unsigned int n; /* prefixes of the other side; 0: any */
 	struct {
 		bool v4;
 		uint8_t addr[16]; /* IPv4: the first four */
@@ -27,7 +29,7 @@ struct reference_port {
 	} prefix[REFERENCE_PREFIXES];
 };
 
-/* A flow the node opened earlier. The reference moves its state on, as packets come in. */
+/* A flow the node opened. The reference moves its state on as packets come and go, and adds those that begin. */
 struct reference_flow {
 	uint8_t proto;
 	bool v4;
@@ -35,7 +37,8 @@ struct reference_flow {
 	uint16_t our_port, their_port;
 	enum ppn_flow_state state;
 	uint32_t isn, ack;
-	bool timed_out, shut; /* silent for too long; no rule allows it any more */
+	bool timed_out, shut; /* silent for too long; the rule that allowed it is over */
+	bool finished; /* we sent a FIN */
 };
 
 struct reference_world {
@@ -55,6 +58,8 @@ struct reference_world {
 	size_t n_ports;
 	struct reference_port port[REFERENCE_PORTS];
 	bool keeps_flows; /* there is an egress list */
+	size_t n_rules;
+	struct reference_port rule[REFERENCE_PORTS];
 	size_t n_flows;
 	struct reference_flow flow[REFERENCE_FLOWS];
 };
@@ -66,5 +71,7 @@ struct reference_verdict {
 
 struct reference_verdict reference_seal(struct reference_world *world, const uint8_t *frame,
 					size_t len);
+struct reference_verdict reference_egress(struct reference_world *world, const uint8_t *frame,
+					  size_t len);
 
 #endif

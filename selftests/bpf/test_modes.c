@@ -172,7 +172,7 @@ static void send_world(struct harness *h, enum mode mode, int wire, struct count
 	moved = w;
 	harness_counts(h, HARNESS_IN, (uint64_t[_PPN_REASON_MAX]){ 0 });
 	for (int i = 0; i < FRAMES; i++) {
-		corpus_packet(&p, &w);
+		corpus_packet(&p, &w, HARNESS_IN);
 		if (send(wire, p.data, p.len, 0) != (ssize_t)p.len)
 			bail_out("send");
 		want += mode != TC || !ends_in_tag(&p);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
  * timeout: 600
- * The seal against reference.c: random frames, and described ones bent at random places, in random
- * worlds. SEAL_FUZZ_N: how many (20 million; under PPN_SOAK 200). SEAL_FUZZ_SEED: which.
+ * The seal, and what egress.bpf.c says of what goes out, against reference.c: random frames, and described ones
+ * bent at random places, in random worlds. SEAL_FUZZ_N: how many come in (20 million; under PPN_SOAK 200).
+ * SEAL_FUZZ_OUT: how many go out (a fortieth). SEAL_FUZZ_SEED: which.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,107 +12,183 @@
 #include "corpus.h"
 
 /* ENOUGH: packets among which each reason comes up. */
-enum { BATCH = 2000, SHOWN = 5, ENOUGH = 100000 };
+enum { BATCH_IN = 2000, BATCH_OUT = REFERENCE_FLOWS / 2, SHOWN = 5, ENOUGH = 100000 };
+static const char *const way_text[] = { "in", "out" };
 
 /* -- comparison -- */
 
 static struct {
-	uint64_t verdicts, reasons; /* that differ */
+	uint64_t verdicts, reasons, flows; /* that differ */
 	uint64_t seen[_PPN_REASON_MAX];
-} sum;
+} sums[2];
 
-static void show(const struct reference_world *w, const struct pkt *p, const char *said,
-		 struct reference_verdict want)
+static struct reference_verdict judge(enum harness_way way, struct reference_world *w,
+				      const struct pkt *p)
+{
+	return way == HARNESS_IN ? reference_seal(w, p->data, p->len) :
+				   reference_egress(w, p->data, p->len);
+}
+
+/* TEST_RUN gives TC no IP packet that lacks part of its fixed header. */
+static bool is_refused(const struct pkt *p)
+{
+	return (p->data[12] == 0x86 && p->data[13] == 0xdd && p->len < ETH_HLEN + 40) ||
+	       (p->data[12] == 0x08 && p->data[13] == 0x00 && p->len < ETH_HLEN + 20);
+}
+
+static void next_packet(struct pkt *p, const struct reference_world *w, enum harness_way way)
+{
+	do
+		corpus_packet(p, w, way);
+	while (way == HARNESS_OUT && is_refused(p));
+}
+
+static void show(enum harness_way way, const struct reference_world *w, const struct pkt *p,
+		 const char *said, struct reference_verdict want)
 {
 	char hex[3 * 160 + 1] = "";
 
 	for (size_t i = 0; i < p->len && i < 160; i++)
 		(void)snprintf(hex + 2 * i, 3, "%02x", p->data[i]);
 	tap_note(
-		"column %d isolated %d seat %d claim %d underlay %d lease %d: seal %s, reference %s by %s",
-		w->column, w->isolated, w->seat, w->claim_open, w->underlay, w->lease, said,
-		want.pass ? "pass" : "drop", harness_reason_name((int)want.reason));
+		"%s, column %d isolated %d seat %d claim %d underlay %d lease %d: program %s, reference %s by %s",
+		way_text[way], w->column, w->isolated, w->seat, w->claim_open, w->underlay,
+		w->lease, said, want.pass ? "pass" : "drop", harness_reason_name((int)want.reason));
 	tap_note("%zu bytes: %s", p->len, hex);
 }
 
 /* The batch once more, one by one, where its sums by reason differ. */
-static void find_reasons(struct harness *h, struct reference_world *w, uint32_t n)
+static void find_reasons(struct harness *h, enum harness_way way, struct reference_world *w,
+			 uint32_t n)
 {
-	const struct reference_world before = *w;
+	static struct reference_world before;
 	struct pkt p;
 
+	before = *w;
 	for (uint32_t i = 0; i < n; i++) {
 		struct reference_verdict want;
 		struct harness_result got;
 
-		corpus_packet(&p, &before);
-		want = reference_seal(w, p.data, p.len);
-		got = harness_run(h, HARNESS_IN, p.data, p.len);
-		if (got.reason != (int)want.reason && sum.reasons++ < SHOWN)
-			show(w, &p, harness_reason_name(got.reason), want);
+		next_packet(&p, &before, way);
+		want = judge(way, w, &p);
+		got = harness_run(h, way, p.data, p.len);
+		if (got.reason != (int)want.reason && sums[way].reasons++ < SHOWN)
+			show(way, w, &p, harness_reason_name(got.reason), want);
 	}
 }
 
-static void run_batch(struct harness *h, uint32_t n)
+static bool same_flow(const struct reference_flow *f, const struct ppn_flow_value *flow)
+{
+	return flow->state == f->state &&
+	       (f->proto == IPPROTO_UDP || (flow->isn == f->isn && flow->ack == f->ack));
+}
+
+/* The kernel's table has the flows of the reference and no other, each as far as there. */
+static void compare_flows(struct harness *h, enum harness_way way, const struct reference_world *w)
+{
+	uint64_t differ = harness_flows(h) != w->n_flows;
+
+	for (size_t i = 0; i < w->n_flows; i++) {
+		struct ppn_flow_value flow;
+		struct ppn_flow_key key;
+
+		corpus_flow_key(&w->flow[i], &key);
+		if (harness_flow(h, &key, &flow) && same_flow(&w->flow[i], &flow))
+			continue;
+		if (sums[way].flows + differ++ < SHOWN)
+			tap_note("%s: a flow from port %u to %u, state %d by the reference",
+				 way_text[way], w->flow[i].our_port, w->flow[i].their_port,
+				 w->flow[i].state);
+	}
+	sums[way].flows += differ;
+}
+
+static void run_batch(struct harness *h, enum harness_way way, uint32_t n)
 {
 	uint64_t want[_PPN_REASON_MAX] = { 0 }, got[_PPN_REASON_MAX];
-	struct reference_world w, before;
+	static struct reference_world w, before;
 	uint64_t start;
 	struct pkt p;
 
 	corpus_world(&w);
 	corpus_set(h, &w);
 	before = w;
-	harness_counts(h, HARNESS_IN, got);
+	harness_counts(h, way, got);
 	start = corpus_state;
 	for (uint32_t i = 0; i < n; i++) {
 		struct reference_verdict r;
 
-		corpus_packet(&p, &before);
-		r = reference_seal(&w, p.data, p.len);
+		next_packet(&p, &before, way);
+		r = judge(way, &w, &p);
 		want[r.reason]++;
-		if (harness_verdict(h, HARNESS_IN, p.data, p.len) != r.pass &&
-		    sum.verdicts++ < SHOWN)
-			show(&w, &p, r.pass ? "drop" : "pass", r);
+		if (harness_verdict(h, way, p.data, p.len) != r.pass &&
+		    sums[way].verdicts++ < SHOWN)
+			show(way, &w, &p, r.pass ? "drop" : "pass", r);
 		if (!(i % 32))
 			(void)harness_drain(h);
 	}
-	harness_counts(h, HARNESS_IN, got);
+	harness_counts(h, way, got);
 	for (int i = 0; i < _PPN_REASON_MAX; i++)
-		sum.seen[i] += got[i];
+		sums[way].seen[i] += got[i];
 	if (memcmp(want, got, sizeof(want)) != 0) {
 		corpus_state = start;
 		corpus_set(h, &before);
 		w = before;
-		find_reasons(h, &w, n);
+		find_reasons(h, way, &w, n);
 	}
+	compare_flows(h, way, &w);
 }
 
-/* Every reason of the inbound table that needs neither a socket nor a limit. */
-static bool all_seen(void)
+/* Every reason of the tables that needs neither a socket nor a limit. */
+static const enum ppn_reason expected_in[] = {
+	PPN_REASON_SHORT,	 PPN_REASON_ETHERTYPE,	   PPN_REASON_VLAN,
+	PPN_REASON_IP_HEADER,	 PPN_REASON_IP_OPTION,	   PPN_REASON_FRAGMENT,
+	PPN_REASON_EXTENSION,	 PPN_REASON_L4_HEADER,	   PPN_REASON_PROTOCOL,
+	PPN_REASON_MESH_OUTSIDE, PPN_REASON_ARP_BAD,	   PPN_REASON_ND_BAD,
+	PPN_REASON_MLD_BAD,	 PPN_REASON_ICMP,	   PPN_REASON_RA,
+	PPN_REASON_DHCP,	 PPN_REASON_BEACON,	   PPN_REASON_BEACON_BAD,
+	PPN_REASON_BEACON_OLD,	 PPN_REASON_BEACON_NO_PIN, PPN_REASON_KNOCK,
+	PPN_REASON_HERE,	 PPN_REASON_CLAIM_SHUT,	   PPN_REASON_CLAIM_NO_SOCKET,
+	PPN_REASON_WG_SHUT,	 PPN_REASON_PORT_SHUT,	   PPN_REASON_PORT_SOURCE,
+	PPN_REASON_ISOLATED,	 PPN_REASON_PASS_ARP,	   PPN_REASON_PASS_ND,
+	PPN_REASON_PASS_MLD,	 PPN_REASON_PASS_LACP,	   PPN_REASON_PASS_EAPOL,
+	PPN_REASON_PASS_RA,	 PPN_REASON_PASS_DHCP,	   PPN_REASON_PASS_HERE,
+	PPN_REASON_PASS_SYN,	 PPN_REASON_PASS_WG,	   PPN_REASON_PASS_OPEN,
+	PPN_REASON_PASS_RESCUE,	 PPN_REASON_EGRESS_SHUT,   PPN_REASON_FLOW_BAD,
+	PPN_REASON_PASS_FLOW,	 PPN_REASON_PASS_PTB,	   PPN_REASON_PASS_FLOW_ERROR,
+};
+static const enum ppn_reason expected_out[] = {
+	PPN_REASON_SHORT,	PPN_REASON_ETHERTYPE,
+	PPN_REASON_VLAN,	PPN_REASON_IP_HEADER,
+	PPN_REASON_IP_OPTION,	PPN_REASON_FRAGMENT,
+	PPN_REASON_EXTENSION,	PPN_REASON_L4_HEADER,
+	PPN_REASON_PROTOCOL,	PPN_REASON_MESH_OUTSIDE,
+	PPN_REASON_ARP_BAD,	PPN_REASON_ND_BAD,
+	PPN_REASON_MLD_BAD,	PPN_REASON_MLD_GROUP,
+	PPN_REASON_ICMP,	PPN_REASON_RA,
+	PPN_REASON_DHCP,	PPN_REASON_HERE,
+	PPN_REASON_NO_SEAT,	PPN_REASON_CLAIM_NO_SOCKET,
+	PPN_REASON_WG_SHUT,	PPN_REASON_PORT_SHUT,
+	PPN_REASON_PORT_SOURCE, PPN_REASON_RST,
+	PPN_REASON_EGRESS_SHUT, PPN_REASON_ISOLATED,
+	PPN_REASON_PASS_ARP,	PPN_REASON_PASS_ND,
+	PPN_REASON_PASS_MLD,	PPN_REASON_PASS_LACP,
+	PPN_REASON_PASS_EAPOL,	PPN_REASON_PASS_RA,
+	PPN_REASON_PASS_DHCP,	PPN_REASON_PASS_HERE,
+	PPN_REASON_PASS_BEACON, PPN_REASON_PASS_SYN,
+	PPN_REASON_PASS_WG,	PPN_REASON_PASS_OPEN,
+	PPN_REASON_PASS_RESCUE, PPN_REASON_PASS_FLOW,
+	PPN_REASON_PASS_EGRESS,
+};
+
+static bool all_seen(enum harness_way way, const enum ppn_reason *expected, size_t n)
 {
-	static const enum ppn_reason expected[] = {
-		PPN_REASON_SHORT,	 PPN_REASON_ETHERTYPE,	   PPN_REASON_VLAN,
-		PPN_REASON_IP_HEADER,	 PPN_REASON_IP_OPTION,	   PPN_REASON_FRAGMENT,
-		PPN_REASON_EXTENSION,	 PPN_REASON_L4_HEADER,	   PPN_REASON_PROTOCOL,
-		PPN_REASON_MESH_OUTSIDE, PPN_REASON_ARP_BAD,	   PPN_REASON_ND_BAD,
-		PPN_REASON_MLD_BAD,	 PPN_REASON_ICMP,	   PPN_REASON_RA,
-		PPN_REASON_DHCP,	 PPN_REASON_BEACON,	   PPN_REASON_BEACON_BAD,
-		PPN_REASON_BEACON_OLD,	 PPN_REASON_BEACON_NO_PIN, PPN_REASON_KNOCK,
-		PPN_REASON_HERE,	 PPN_REASON_CLAIM_SHUT,	   PPN_REASON_CLAIM_NO_SOCKET,
-		PPN_REASON_WG_SHUT,	 PPN_REASON_PORT_SHUT,	   PPN_REASON_PORT_SOURCE,
-		PPN_REASON_ISOLATED,	 PPN_REASON_PASS_ARP,	   PPN_REASON_PASS_ND,
-		PPN_REASON_PASS_MLD,	 PPN_REASON_PASS_LACP,	   PPN_REASON_PASS_EAPOL,
-		PPN_REASON_PASS_RA,	 PPN_REASON_PASS_DHCP,	   PPN_REASON_PASS_HERE,
-		PPN_REASON_PASS_SYN,	 PPN_REASON_PASS_WG,	   PPN_REASON_PASS_OPEN,
-		PPN_REASON_PASS_RESCUE,	 PPN_REASON_EGRESS_SHUT,   PPN_REASON_FLOW_BAD,
-		PPN_REASON_PASS_FLOW,	 PPN_REASON_PASS_PTB,	   PPN_REASON_PASS_FLOW_ERROR,
-	};
 	bool all = true;
 
-	for (size_t i = 0; i < sizeof(expected) / sizeof(expected[0]); i++)
-		if (!sum.seen[expected[i]]) {
-			tap_note("never seen: %s", harness_reason_name((int)expected[i]));
+	for (size_t i = 0; i < n; i++)
+		if (!sums[way].seen[expected[i]]) {
+			tap_note("%s, never seen: %s", way_text[way],
+				 harness_reason_name((int)expected[i]));
 			all = false;
 		}
 	return all;
@@ -124,6 +201,24 @@ static uint64_t setting(const char *name, uint64_t usual)
 	return text && *text ? strtoull(text, NULL, 0) : usual;
 }
 
+#define SEEN(way, list) all_seen(way, list, sizeof(list) / sizeof((list)[0]))
+
+static void compare(struct harness *h, enum harness_way way, uint64_t n)
+{
+	const uint32_t batch = way == HARNESS_IN ? BATCH_IN : BATCH_OUT;
+
+	for (uint64_t done = 0; done < n; done += batch)
+		run_batch(h, way, (uint32_t)(n - done < batch ? n - done : batch));
+	tap_ok(!sums[way].verdicts, "%s: %llu packets, %llu verdicts differ", way_text[way],
+	       (unsigned long long)n, (unsigned long long)sums[way].verdicts);
+	tap_ok(!sums[way].reasons, "%s: %llu packets, %llu reasons differ", way_text[way],
+	       (unsigned long long)n, (unsigned long long)sums[way].reasons);
+	tap_ok(!sums[way].flows, "%s: %llu flows differ", way_text[way],
+	       (unsigned long long)sums[way].flows);
+	tap_ok(n < ENOUGH || (way == HARNESS_IN ? SEEN(way, expected_in) : SEEN(way, expected_out)),
+	       "%s: each reason of the table was seen", way_text[way]);
+}
+
 int main(void)
 {
 	struct harness *h = harness_open(NULL);
@@ -133,15 +228,10 @@ int main(void)
 	if (!corpus_state)
 		corpus_state = 1;
 	bodies_fill();
-	tap_plan(3);
+	tap_plan(8);
 	tap_note("seed %#llx", (unsigned long long)corpus_state);
-	for (uint64_t done = 0; done < n; done += BATCH)
-		run_batch(h, (uint32_t)(n - done < BATCH ? n - done : BATCH));
-	tap_ok(!sum.verdicts, "%llu packets, %llu verdicts differ", (unsigned long long)n,
-	       (unsigned long long)sum.verdicts);
-	tap_ok(!sum.reasons, "%llu packets, %llu reasons differ", (unsigned long long)n,
-	       (unsigned long long)sum.reasons);
-	tap_ok(n < ENOUGH || all_seen(), "each reason of the table was seen");
+	compare(h, HARNESS_IN, n);
+	compare(h, HARNESS_OUT, setting("SEAL_FUZZ_OUT", n / 40));
 	harness_close(h);
 	return tap_end();
 }
