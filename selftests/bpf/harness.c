@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include <arpa/inet.h>
 #include <linux/bpf.h>
+#include <linux/if_ether.h>
 #include <linux/pkt_cls.h>
 #include <net/if.h>
 #include <sched.h>
@@ -584,6 +585,17 @@ struct harness_result harness_run(struct harness *h, enum harness_way way, const
 		.same = opts.data_size_out == len && !memcmp(out, packet, len),
 	};
 	return result;
+}
+
+/* TC is given no IP packet that lacks part of its fixed header. */
+bool harness_refuses(enum harness_way way, const uint8_t *frame, size_t len)
+{
+	if (len < ETH_HLEN)
+		return true;
+	if (way == HARNESS_IN)
+		return false;
+	return (frame[12] == 0x86 && frame[13] == 0xdd && len < ETH_HLEN + 40) ||
+	       (frame[12] == 0x08 && frame[13] == 0x00 && len < ETH_HLEN + 20);
 }
 
 bool harness_verdict(struct harness *h, enum harness_way way, const void *packet, size_t len)

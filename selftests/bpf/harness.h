@@ -77,6 +77,8 @@ struct harness_result {
 };
 struct harness_result harness_run(struct harness *h, enum harness_way way, const void *packet,
 				  size_t len);
+/* Frames that BPF_PROG_TEST_RUN does not take. */
+bool harness_refuses(enum harness_way way, const uint8_t *frame, size_t len);
 /* Only the verdict: for millions. */
 bool harness_verdict(struct harness *h, enum harness_way way, const void *packet, size_t len);
 /* What harness_verdict() ran since the last call, by reason. */

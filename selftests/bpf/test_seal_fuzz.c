@@ -29,18 +29,11 @@ static struct reference_verdict judge(enum harness_way way, struct reference_wor
 				   reference_egress(w, p->data, p->len);
 }
 
-/* TEST_RUN gives TC no IP packet that lacks part of its fixed header. */
-static bool is_refused(const struct pkt *p)
-{
-	return (p->data[12] == 0x86 && p->data[13] == 0xdd && p->len < ETH_HLEN + 40) ||
-	       (p->data[12] == 0x08 && p->data[13] == 0x00 && p->len < ETH_HLEN + 20);
-}
-
 static void next_packet(struct pkt *p, const struct reference_world *w, enum harness_way way)
 {
 	do
 		corpus_packet(p, w, way);
-	while (way == HARNESS_OUT && is_refused(p));
+	while (harness_refuses(way, p->data, p->len));
 }
 
 static void show(enum harness_way way, const struct reference_world *w, const struct pkt *p,
