@@ -885,6 +885,85 @@ static void test_unseal(struct ppn_datapath **dp)
 	ok(gone, "closed: its programs have left the kernel");
 }
 
+/* -- what bpftool shows of it -- */
+
+static const char *const map_names[] = {
+	"policy",      "open_ports",   "port_bits",   "egress_ports", "flows",
+	"flow_filter", "ifaces",       "floors",      "leases",	      "rates",
+	"seal_count",  "egress_count", "frame_count", "observed",     "samples",
+	"packets",     "slots",	       "command",     "frames",
+};
+enum { N_MAPS = sizeof(map_names) / sizeof(map_names[0]) };
+
+static struct bpf_map_info map_info(const char *name)
+{
+	struct bpf_map_info info = { 0 };
+	__u32 len = sizeof(info);
+	const int fd = pinned_map(name);
+
+	if (fd < 0)
+		return info;
+	(void)bpf_obj_get_info_by_fd(fd, &info, &len);
+	close(fd);
+	return info;
+}
+
+/* Named as its pin, and read by field: a ring buffer has no key, and its values go without a type. */
+static bool is_readable(const char *name)
+{
+	const struct bpf_map_info info = map_info(name);
+	const bool typed = info.btf_id && info.btf_key_type_id && info.btf_value_type_id;
+
+	if (info.id && strcmp(info.name, name) == 0 && (typed || info.type == BPF_MAP_TYPE_RINGBUF))
+		return true;
+	printf("# %s: map \"%s\", BTF %u, key %u, value %u\n", name, info.name, info.btf_id,
+	       info.btf_key_type_id, info.btf_value_type_id);
+	return false;
+}
+
+/* Those that use our policy map, by name, each with a space behind it; "?" for one without BTF. */
+static void list_programs(char *ret, size_t size)
+{
+	const uint32_t policy = map_info("policy").id;
+	FILE *f = fmemopen(ret, size, "w");
+
+	for (__u32 id = 0; f && !bpf_prog_get_next_id(id, &id);) {
+		__u32 maps[64], len = sizeof(struct bpf_prog_info);
+		struct bpf_prog_info info = { .nr_map_ids = 64, .map_ids = (uintptr_t)maps };
+		const int fd = bpf_prog_get_fd_by_id(id);
+		bool ours = false;
+
+		if (fd < 0)
+			continue;
+		if (!bpf_obj_get_info_by_fd(fd, &info, &len))
+			for (__u32 i = 0; i < info.nr_map_ids; i++)
+				ours |= maps[i] == policy;
+		close(fd);
+		if (ours)
+			(void)fprintf(f, "%s ", info.btf_id ? info.name : "?");
+	}
+	if (f)
+		(void)fclose(f);
+}
+
+static void test_names(void)
+{
+	static const char *const names[] = { "seal ", "egress ", "frame_in ", "frame_out " };
+	bool good = count_entries(FOLDER) > N_MAPS; /* links beside them */
+	char programs[256] = "";
+
+	for (int i = 0; i < N_MAPS; i++)
+		good &= is_readable(map_names[i]);
+	ok(good, "maps: under the names of maps.h, with types that bpftool can read");
+	list_programs(programs, sizeof(programs));
+	good = !strchr(programs, '?');
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		good &= strstr(programs, names[i]) != NULL;
+	ok(good, "programs: under the names of the README, with their types");
+	if (!good)
+		printf("# %s\n", programs);
+}
+
 int main(void)
 {
 	struct heard heard = { 0 };
@@ -922,6 +1001,7 @@ int main(void)
 	test_lock(dp);
 	ok(total(dp, PPN_COUNT_FRAME) > 0 && total(dp, PPN_COUNT_SEAL) > 0,
 	   "counters outlive their processes");
+	test_names();
 	test_unseal(&dp);
 	close(tun);
 	printf("1..%u\n", n_tests);
