@@ -63,6 +63,16 @@ check "it is over, nobody watches" wait_for 5 unwatched
 watch --json
 check "as JSON, an object a line" eval 'jq -es "all(.schema == 1)" "$WORLD/said" >/dev/null'
 check "with what a program needs" eval "jq -es 'any(.reason == \"port_shut\" and .interface == \"eth0\" and .direction == \"in\" and .dropped and (.data | length) > 40 and .at_ns > 1700000000000000000)' $WORLD/said >/dev/null"
+said_json() { jq -es "any($1)" "$WORLD/said" >/dev/null; }
+index=$(node_exec box cat /sys/class/net/eth0/ifindex)
+check "each with its interface, reason, direction and length" jq -es \
+	"all(.ifindex == $index and .interface == \"eth0\" and .reason and .direction and .len > 0)" "$WORLD/said"
+check "ends of TCP" said_json '.proto == "tcp" and .src == "192.0.2.1" and .dst == "192.0.2.2" and .sport > 0 and .dport == 23'
+check "ends of TCP over IPv6" said_json '.proto == "tcp" and .src == "2001:db8::1" and .dst == "2001:db8::2" and .dport == 23'
+check "ends of UDP in a VLAN" said_json '.proto == "udp" and .src == "192.0.2.9" and .sport == 9 and .dport == 161'
+check "outwards" said_json '.direction == "out" and .proto == "icmp" and .src == "192.0.2.2" and .dst == "192.0.2.1" and (has("sport") | not)'
+check "no ports in a fragment" said_json '.reason == "fragment" and .proto == "udp" and .src == "192.0.2.9" and (has("dport") | not)'
+check "no ends without IP" said_json '.reason == "ethertype" and (has("proto") or has("src") | not)'
 
 watch --pcap "$WORLD/drops"
 check "a capture that tcpdump reads" eval 'tcpdump -nn -r "$WORLD/drops" 2>/dev/null | grep -q "192.0.2.2.161"'

@@ -84,6 +84,7 @@ static void whole(void **state)
 static void cut(void **state)
 {
 	char text[PPN_PACKET_TEXT_LEN];
+	struct ppn_packet_ends ends;
 	uint8_t frame[256];
 
 	(void)state;
@@ -97,9 +98,53 @@ static void cut(void **state)
 			memset(text, 0x7f, sizeof(text));
 			assert_ptr_equal(ppn_packet_text(text, exact, len), text);
 			assert_true(strlen(text) > 0 && strlen(text) < sizeof(text));
+			(void)ppn_packet_ends(&ends, exact, len);
 			test_free(exact);
 		}
 	}
+}
+
+static void ends_of(struct ppn_packet_ends *ret, size_t row, bool is_ip)
+{
+	uint8_t frame[256];
+
+	memset(ret, 0x7f, sizeof(*ret));
+	assert_int_equal(ppn_packet_ends(ret, frame, from_hex(frame, rows[row].frame)), is_ip);
+}
+
+static void assert_ends(size_t row, unsigned int proto, const char *src, const char *dst)
+{
+	struct ppn_packet_ends ends;
+
+	ends_of(&ends, row, true);
+	assert_int_equal(ends.proto, proto);
+	assert_string_equal(ends.src, src);
+	assert_string_equal(ends.dst, dst);
+	assert_int_equal(ends.has_ports, strchr(rows[row].text, ':') && row < 4);
+}
+
+static void ends(void **state)
+{
+	static const size_t no_ip[] = { 9, 10, 11, 12, 14, 15, 16 };
+	struct ppn_packet_ends got;
+
+	(void)state;
+	assert_ends(0, 6, "192.0.2.7", "192.0.2.2");
+	assert_ends(2, 17, "2001:db8::7", "2001:db8::1");
+	assert_ends(3, 17, "192.0.2.7", "192.0.2.2");
+	assert_ends(4, 1, "192.0.2.7", "192.0.2.2");
+	assert_ends(5, 58, "fe80::7", "ff02::1");
+	assert_ends(6, 17, "192.0.2.7", "192.0.2.2"); /* a fragment */
+	assert_ends(7, 47, "192.0.2.7", "192.0.2.2");
+	assert_ends(13, 17, "192.0.2.7", "192.0.2.2"); /* no header behind IP */
+	ends_of(&got, 0, true);
+	assert_int_equal(got.sport, 40000);
+	assert_int_equal(got.dport, 22);
+	ends_of(&got, 2, true);
+	assert_int_equal(got.sport, 53);
+	assert_int_equal(got.dport, 161);
+	for (size_t i = 0; i < sizeof(no_ip) / sizeof(no_ip[0]); i++)
+		ends_of(&got, no_ip[i], false);
 }
 
 int main(void)
@@ -107,6 +152,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(whole),
 		cmocka_unit_test(cut),
+		cmocka_unit_test(ends),
 	};
 
 	return cmocka_run_group_tests_name("packet_text", tests, NULL, NULL);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* `ppn seal watch`: samples of what drops, a line each, or a capture file. */
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -32,6 +33,39 @@ static void print_sample(const json_t *sample, const uint8_t *frame, size_t len)
 	       ppn_packet_text(text, frame, len), (long long)cli_number(sample, "len"),
 	       json_is_true(json_object_get(sample, "dropped")) ? "" : " (spared: it observes)");
 	fflush(stdout);
+}
+
+static json_t *proto_json(uint8_t proto)
+{
+	switch (proto) {
+	case IPPROTO_TCP:
+		return json_string("tcp");
+	case IPPROTO_UDP:
+		return json_string("udp");
+	case IPPROTO_ICMP:
+		return json_string("icmp");
+	case IPPROTO_ICMPV6:
+		return json_string("icmpv6");
+	default:
+		return json_sprintf("%u", proto);
+	}
+}
+
+/* What ppnd says of it, and what the packet does: ppnd itself reads no packets. */
+static void print_json(json_t *sample, const uint8_t *frame, size_t len)
+{
+	struct ppn_packet_ends ends;
+
+	if (ppn_packet_ends(&ends, frame, len)) {
+		json_object_set_new(sample, "proto", proto_json(ends.proto));
+		json_object_set_new(sample, "src", json_string(ends.src));
+		json_object_set_new(sample, "dst", json_string(ends.dst));
+		if (ends.has_ports) {
+			json_object_set_new(sample, "sport", json_integer(ends.sport));
+			json_object_set_new(sample, "dport", json_integer(ends.dport));
+		}
+	}
+	cli_print(json_incref(sample));
 }
 
 static void write_sample(struct watch *watch, const json_t *sample, const uint8_t *frame,
@@ -66,7 +100,7 @@ static void on_part(void *arg, const char *kind, json_t *part)
 	if (watch->pcap)
 		write_sample(watch, part, frame, len);
 	else if (watch->cli->json)
-		cli_print(json_incref(part));
+		print_json(part, frame, len);
 	else
 		print_sample(part, frame, len);
 }

@@ -38,13 +38,20 @@ static unsigned int be16(const uint8_t *p)
 	return p[0] * 256U + p[1];
 }
 
-static void add_address(struct text *text, const uint8_t *addr, bool v4, const uint8_t *port)
+static const char *address_text(char ret_text[static PPN_ADDRESS_TEXT], const uint8_t *addr,
+				bool v4)
 {
 	uint8_t mapped[16] = { [10] = 0xff, 0xff };
-	char address[PPN_ADDRESS_TEXT];
 
 	memcpy(v4 ? mapped + 12 : mapped, addr, v4 ? 4 : 16);
-	ppn_address_text(address, mapped);
+	return ppn_address_text(ret_text, mapped);
+}
+
+static void add_address(struct text *text, const uint8_t *addr, bool v4, const uint8_t *port)
+{
+	char address[PPN_ADDRESS_TEXT];
+
+	address_text(address, addr, v4);
 	if (!port)
 		add(text, "%s", address);
 	else
@@ -59,8 +66,41 @@ struct transport {
 	size_t len;
 };
 
-static void add_between(struct text *text, const struct transport *t, bool ports)
+static bool parse_ip4(struct transport *ret, const uint8_t *ip, size_t len)
 {
+	const size_t header = len ? (ip[0] & 15) * 4U : 0;
+
+	if (len < IP4_LEN || ip[0] >> 4 != 4 || header < IP4_LEN)
+		return false;
+	*ret = (struct transport){ .proto = ip[9], .v4 = true, .source = ip + 12, .dest = ip + 16 };
+	if (!(be16(ip + 6) & 0x1fff)) {
+		ret->len = len > header ? len - header : 0;
+		ret->l4 = ret->len ? ip + header : ip;
+	}
+	return true;
+}
+
+static bool parse_ip6(struct transport *ret, const uint8_t *ip, size_t len)
+{
+	if (len < IP6_LEN || ip[0] >> 4 != 6)
+		return false;
+	*ret = (struct transport){ .proto = ip[6],
+				   .source = ip + 8,
+				   .dest = ip + 24,
+				   .l4 = len > IP6_LEN ? ip + IP6_LEN : ip,
+				   .len = len - IP6_LEN };
+	return true;
+}
+
+static bool has_ports(const struct transport *t)
+{
+	return t->l4 && t->len >= 4 && (t->proto == IPPROTO_TCP || t->proto == IPPROTO_UDP);
+}
+
+static void add_between(struct text *text, const struct transport *t)
+{
+	const bool ports = has_ports(t);
+
 	add_address(text, t->source, t->v4, ports ? t->l4 : NULL);
 	add(text, " > ");
 	add_address(text, t->dest, t->v4, ports ? t->l4 + 2 : NULL);
@@ -72,7 +112,7 @@ static void add_tcp(struct text *text, const struct transport *t)
 	static const char letters[] = "FSRP.UEW";
 
 	add(text, "tcp ");
-	add_between(text, t, t->len >= 4);
+	add_between(text, t);
 	if (t->len < 14)
 		return;
 	add(text, " [");
@@ -90,52 +130,18 @@ static void add_transport(struct text *text, const struct transport *t)
 	}
 	if (t->l4 && t->proto == IPPROTO_UDP) {
 		add(text, "udp ");
-		add_between(text, t, t->len >= 4);
+		add_between(text, t);
 		return;
 	}
 	if (t->proto == IPPROTO_ICMP || t->proto == IPPROTO_ICMPV6)
 		add(text, t->proto == IPPROTO_ICMP ? "icmp " : "icmp6 ");
 	else
 		add(text, "%s protocol %u ", t->v4 ? "ip" : "ip6", t->proto);
-	add_between(text, t, false);
+	add_between(text, t);
 	if (!t->l4)
 		add(text, " (fragment)");
 	else if ((t->proto == IPPROTO_ICMP || t->proto == IPPROTO_ICMPV6) && t->len >= 2)
 		add(text, " type %u code %u", t->l4[0], t->l4[1]);
-}
-
-static void add_ip4(struct text *text, const uint8_t *ip, size_t len)
-{
-	const size_t header = len ? (ip[0] & 15) * 4U : 0;
-	struct transport t = { .v4 = true };
-
-	if (len < IP4_LEN || ip[0] >> 4 != 4 || header < IP4_LEN) {
-		add(text, "ip, malformed");
-		return;
-	}
-	t.proto = ip[9];
-	t.source = ip + 12;
-	t.dest = ip + 16;
-	if (!(be16(ip + 6) & 0x1fff)) {
-		t.len = len > header ? len - header : 0;
-		t.l4 = t.len ? ip + header : ip;
-	}
-	add_transport(text, &t);
-}
-
-static void add_ip6(struct text *text, const uint8_t *ip, size_t len)
-{
-	struct transport t = { .len = len - IP6_LEN };
-
-	if (len < IP6_LEN || ip[0] >> 4 != 6) {
-		add(text, "ip6, malformed");
-		return;
-	}
-	t.proto = ip[6];
-	t.source = ip + 8;
-	t.dest = ip + 24;
-	t.l4 = t.len ? ip + IP6_LEN : ip;
-	add_transport(text, &t);
 }
 
 static void add_arp(struct text *text, const uint8_t *arp, size_t len)
@@ -150,34 +156,73 @@ static void add_arp(struct text *text, const uint8_t *arp, size_t len)
 	add_address(text, arp + 24, true, NULL);
 }
 
-const char *ppn_packet_text(char ret_text[static PPN_PACKET_TEXT_LEN], const uint8_t *frame,
-			    size_t len)
+/* Behind Ethernet and its tags, which go to `text` unless it is NULL. False: the frame ends before. */
+static bool parse_link(struct text *text, const uint8_t *frame, size_t len, size_t *ret_at,
+		       unsigned int *ret_type)
 {
-	struct text text = { .at = ret_text };
 	size_t at = 2 * ETH_ALEN;
 	unsigned int type;
 
-	ret_text[0] = '\0';
 	for (int tags = 0;; tags++) {
-		if (len < at + 2) {
-			add(&text, "%zu bytes, too short for a header", len);
-			return ret_text;
-		}
+		if (len < at + 2)
+			return false;
 		type = be16(frame + at);
 		at += 2;
 		if ((type != ETH_P_8021Q && type != ETH_P_8021AD) || tags == VLAN_TAGS)
 			break;
-		if (len >= at + 2)
-			add(&text, "vlan %u ", be16(frame + at) & 0xfff);
+		if (text && len >= at + 2)
+			add(text, "vlan %u ", be16(frame + at) & 0xfff);
 		at += 2;
 	}
+	*ret_at = at;
+	*ret_type = type;
+	return true;
+}
+
+static bool parse_ip(struct transport *ret, unsigned int type, const uint8_t *ip, size_t len)
+{
 	if (type == ETH_P_IP)
-		add_ip4(&text, frame + at, len - at);
-	else if (type == ETH_P_IPV6)
-		add_ip6(&text, frame + at, len - at);
+		return parse_ip4(ret, ip, len);
+	return type == ETH_P_IPV6 && parse_ip6(ret, ip, len);
+}
+
+const char *ppn_packet_text(char ret_text[static PPN_PACKET_TEXT_LEN], const uint8_t *frame,
+			    size_t len)
+{
+	struct text text = { .at = ret_text };
+	struct transport t;
+	unsigned int type;
+	size_t at;
+
+	ret_text[0] = '\0';
+	if (!parse_link(&text, frame, len, &at, &type))
+		add(&text, "%zu bytes, too short for a header", len);
+	else if (parse_ip(&t, type, frame + at, len - at))
+		add_transport(&text, &t);
+	else if (type == ETH_P_IP || type == ETH_P_IPV6)
+		add(&text, "%s, malformed", type == ETH_P_IP ? "ip" : "ip6");
 	else if (type == ETH_P_ARP)
 		add_arp(&text, frame + at, len - at);
 	else
 		add(&text, "ethertype 0x%04x", type);
 	return ret_text;
+}
+
+bool ppn_packet_ends(struct ppn_packet_ends *ret_ends, const uint8_t *frame, size_t len)
+{
+	struct transport t;
+	unsigned int type;
+	size_t at;
+
+	if (!parse_link(NULL, frame, len, &at, &type) || !parse_ip(&t, type, frame + at, len - at))
+		return false;
+	*ret_ends =
+		(struct ppn_packet_ends){ .proto = (uint8_t)t.proto, .has_ports = has_ports(&t) };
+	address_text(ret_ends->src, t.source, t.v4);
+	address_text(ret_ends->dst, t.dest, t.v4);
+	if (ret_ends->has_ports) {
+		ret_ends->sport = (uint16_t)be16(t.l4);
+		ret_ends->dport = (uint16_t)be16(t.l4 + 2);
+	}
+	return true;
 }

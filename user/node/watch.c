@@ -133,9 +133,10 @@ static json_t *sample_json(const struct ppn_sample *sample)
 	if (!if_indextoname(sample->ifindex, name))
 		snprintf(name, sizeof(name), "%u", sample->ifindex);
 	ppn_base64(data, sizeof(data), sample->packet, sample->captured);
-	return json_pack("{s:I, s:s, s:s, s:s, s:b, s:i, s:s}", "at_ns", unix_ns(sample->at_ns),
-			 "interface", name, "direction",
-			 sample->direction == PPN_DIRECTION_OUT ? "out" : "in", "reason",
+	return json_pack("{s:I, s:i, s:s, s:s, s:s, s:b, s:i, s:s}", "at_ns",
+			 unix_ns(sample->at_ns), "ifindex", (int)sample->ifindex, "interface", name,
+			 "direction", sample->direction == PPN_DIRECTION_OUT ? "out" : "in",
+			 "reason",
 			 sample->reason < _PPN_REASON_MAX ? reason_text[sample->reason] : "?",
 			 "dropped", sample->verdict == PPN_VERDICT_DROP, "len", (int)sample->len,
 			 "data", data);
