@@ -55,6 +55,7 @@ check "killed: nothing is dropped" node_exec desk ping -c1 -W2 192.0.2.2
 start
 check "the next start observes as well" ppn wait holding --timeout 10
 is "with or without a session" "$(mode)" observe
+check "and goes on counting where it was" grep -qx '"udp",4567,"192.0.2.0/24"' <(spared port_shut in)
 
 is "seal wants --yes" "$(ppn seal </dev/null >/dev/null 2>&1; echo $?)" 2
 is "and root" "$(node_exec box setpriv --reuid 65534 --regid 65534 --clear-groups \
@@ -78,6 +79,9 @@ node_stop box ppnd
 start --observe
 check "--observe observes" ppn wait holding --timeout 10
 is "for this run" "$(mode)" observe
+check_fails "anew: what was spared before is forgotten" grep -x '"udp",4567,"192.0.2.0/24"' <(spared port_shut in)
+node_exec desk bash -c 'echo x >/dev/udp/192.0.2.2/4568' || :
+check "and counted from now on" grep -qx '"udp",4568,"192.0.2.0/24"' <(spared port_shut in)
 is "which ppn cannot end" "$(ppn seal --yes >/dev/null 2>&1; echo $?)" 8
 node_stop box ppnd
 

@@ -219,6 +219,21 @@ static uint32_t flags(const struct ppnd *ppnd, enum ppn_state state)
 	return bits;
 }
 
+/* Observing that begins: what an earlier one spared was under another policy. A restart or a trial only goes on. */
+static void forget_observed(struct ppnd *ppnd, uint32_t bits)
+{
+	struct ppn_policy_table table;
+	uint64_t word;
+	int err;
+
+	if (!(bits & PPN_POLICY_OBSERVE) || ppn_datapath_policy_now(ppnd->dp, &word, &table) ||
+	    (PPN_POLICY_FLAGS(word) & (PPN_POLICY_OBSERVE | PPN_POLICY_TRIAL)))
+		return;
+	err = ppn_datapath_observed_clear(ppnd->dp);
+	if (err)
+		ppn_log_errno(LOG_WARNING, err, "forgetting what was observed before");
+}
+
 static void policy_again(evutil_socket_t fd, short what, void *arg)
 {
 	struct ppnd *ppnd = arg;
@@ -280,6 +295,7 @@ int ppnd_seal_column(struct ppnd *ppnd, enum ppn_state state)
 		return 0;
 	say_left(ppnd, left);
 	fill_table(ppnd, &table);
+	forget_observed(ppnd, flags(ppnd, state));
 	err = ppn_datapath_policy(ppnd->dp, ppn_genesis_column(state), flags(ppnd, state), &table,
 				  ports, n);
 	if (!err) {
