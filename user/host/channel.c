@@ -357,14 +357,3 @@ void ppn_channel_free(struct ppn_channel *ch)
 	ppn_channel_close_begin(ch, PPN_CHANNEL_OWN, 0);
 	ppn_channel_leave(ch);
 }
-
-const char *ppn_channel_end_text(enum ppn_channel_end end)
-{
-	static const char *const texts[] = {
-#define X(name, text) text,
-		PPN_CHANNEL_ENDS(X)
-#undef X
-	};
-
-	return (unsigned int)end < _PPN_CHANNEL_END_MAX ? texts[end] : "?";
-}

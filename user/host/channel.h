@@ -19,25 +19,19 @@
 struct event_base;
 struct ppn_channel;
 
-/* X(ENUM, "words"): why a channel ended. */
-#define PPN_CHANNEL_ENDS(X)                                      \
-	X(OWN, "closed by this side")                            \
-	X(CLOSED, "closed by the peer")                          \
-	X(TIMEOUT, "timed out")                                  \
-	X(REFUSED, "connection refused")                         \
-	X(UNREACHABLE, "no route")                               \
-	X(UPGRADE, "not the WebSocket upgrade of this protocol") \
-	X(FRAME, "WebSocket rule broken")                        \
-	X(SIZE, "message longer than it may be")                 \
-	X(FAILED, "failure of this machine")
-
+/* Why a channel ended. */
 enum ppn_channel_end {
-#define X(name, text) PPN_CHANNEL_##name,
-	PPN_CHANNEL_ENDS(X)
-#undef X
-		_PPN_CHANNEL_END_MAX,
+	PPN_CHANNEL_OWN, /* closed by this side */
+	PPN_CHANNEL_CLOSED, /* closed by the peer */
+	PPN_CHANNEL_TIMEOUT,
+	PPN_CHANNEL_REFUSED, /* connection refused */
+	PPN_CHANNEL_UNREACHABLE, /* no route */
+	PPN_CHANNEL_UPGRADE, /* not the WebSocket upgrade of this protocol */
+	PPN_CHANNEL_FRAME, /* WebSocket rule broken */
+	PPN_CHANNEL_SIZE, /* message longer than it may be */
+	PPN_CHANNEL_FAILED, /* failure of this machine */
+	_PPN_CHANNEL_END_MAX,
 };
-const char *ppn_channel_end_text(enum ppn_channel_end end); /* "?" when out of range */
 
 enum ppn_channel_limit {
 	PPN_CHANNEL_LINGER_MS = 2000, /* for the last bytes out and the peer's end */

@@ -72,8 +72,6 @@ int ppn_datapath_seal(struct ppn_datapath *dp, uint32_t ifindex, enum ppn_hold *
 void ppn_datapath_share(struct ppn_datapath *dp, bool share);
 /* What holds it now, asked of the kernel; none when either direction is missing: seal it again. */
 int ppn_datapath_hold(struct ppn_datapath *dp, uint32_t ifindex, enum ppn_hold *ret_hold);
-/* Are its links and the maps pinned as they should be? 1, 0: somebody removed one; seal it again. */
-int ppn_datapath_pinned(struct ppn_datapath *dp, uint32_t ifindex);
 /* The same in passing, cheap enough for every second: is it as it was left? */
 struct ppn_look {
 	bool is_held; /* in and out; else: seal it again */

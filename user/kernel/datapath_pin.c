@@ -240,27 +240,6 @@ int dp_folder_repin(struct ppn_datapath *dp, char *ret_why)
 	return err;
 }
 
-int ppn_datapath_pinned(struct ppn_datapath *dp, uint32_t ifindex)
-{
-	char path[PATH_MAX], name[16];
-	struct bpf_map *map;
-
-	if (dp->refused[0])
-		return 1;
-	(void)snprintf(name, sizeof(name), "%u", ifindex);
-	if (access(dp_link_path(dp, name, path), F_OK))
-		return 0;
-	for (int i = 0; i < _DP_OBJECT_MAX; i++) {
-		if (!dp->object[i])
-			continue;
-		bpf_object__for_each_map(map, dp->object[i])
-			if (!bpf_map__is_internal(map) &&
-			    access(dp_map_path(dp, bpf_map__name(map), path), F_OK))
-				return 0;
-	}
-	return 1;
-}
-
 bool dp_folder_pinned(const struct ppn_datapath *dp)
 {
 	char path[PATH_MAX];

@@ -76,9 +76,6 @@ struct ppn_link_guest {
 };
 int ppn_link_guest_list(struct ppn_link *link, struct ppn_link_guest **ret_guests, size_t *ret_n);
 
-/* The program at a device's XDP hook (0: none) and how it is attached: XDP_ATTACHED_* of linux/if_link.h. */
-int ppn_link_xdp(struct ppn_link *link, uint32_t ifindex, uint32_t *ret_program, uint8_t *ret_mode);
-
 /*
  * RTM_NEWLINK, RTM_DELLINK, address changes: an fd for the event loop, then dispatch. `gone`: deleted, or
  * moved to another namespace. ifindex 0: events were lost, or somebody took the fleet's rule or a route of

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* Every address and learnt neighbour of the namespace, as rtnetlink dumps them; what is at the XDP hook. */
+/* Every address and learnt neighbour of the namespace, as rtnetlink dumps them. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <linux/if_addr.h>
-#include <linux/if_link.h>
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include "kernel/link_private.h"
@@ -142,43 +141,5 @@ int ppn_link_guest_list(struct ppn_link *link, struct ppn_link_guest **ret_guest
 		return err;
 	*ret_guests = list.rows;
 	*ret_n = list.n;
-	return 0;
-}
-
-/* ---- XDP ---- */
-
-struct at_hook {
-	uint32_t program;
-	uint8_t mode;
-};
-
-static int take_xdp(const struct nlmsghdr *hdr, void *arg)
-{
-	struct nlattr *attr, *xdp[IFLA_XDP_MAX + 1];
-	struct at_hook *hook = arg;
-
-	if (hdr->nlmsg_type != RTM_NEWLINK)
-		return 0;
-	attr = nlmsg_find_attr((struct nlmsghdr *)hdr, sizeof(struct ifinfomsg), IFLA_XDP);
-	if (!attr || nla_parse_nested(xdp, IFLA_XDP_MAX, attr, NULL))
-		return 0;
-	if (xdp[IFLA_XDP_ATTACHED])
-		hook->mode = nla_get_u8(xdp[IFLA_XDP_ATTACHED]);
-	if (xdp[IFLA_XDP_PROG_ID])
-		hook->program = nla_get_u32(xdp[IFLA_XDP_PROG_ID]);
-	return 0;
-}
-
-int ppn_link_xdp(struct ppn_link *link, uint32_t ifindex, uint32_t *ret_program, uint8_t *ret_mode)
-{
-	const struct ifinfomsg head = { .ifi_family = AF_UNSPEC, .ifi_index = (int)ifindex };
-	struct at_hook hook = { 0 };
-	int err = ppn_nl_talk(link->sk, ppn_rt_msg(RTM_GETLINK, 0, &head, sizeof(head)), take_xdp,
-			      &hook);
-
-	if (err)
-		return err;
-	*ret_program = hook.program;
-	*ret_mode = hook.mode;
 	return 0;
 }
