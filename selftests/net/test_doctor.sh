@@ -109,3 +109,21 @@ hook() { node_exec box sh "$PPN_TOP/scripts/deb/kernel-postinst" "$@"; }
 check "the hook says nothing of a good kernel" eval '[ -z "$(hook 6.12.0-1-amd64 2>&1)" ]'
 check "and warns of a bad one" eval 'hook 6.12.0-3-cloud 2>&1 | grep -q "fail  bpf"'
 check "without failing" hook 6.12.0-3-cloud
+check "of one locked down" eval 'hook 6.12.0-4-amd64 2>&1 | grep -q "warn  lockdown .*by its build"'
+check "(with what to do)" eval 'hook 6.12.0-4-amd64 2>&1 | grep -q -- "-> boot with lockdown=integrity"'
+check "of one without WireGuard's module" eval 'hook 6.12.0-2-amd64 2>&1 | grep -qE "(warn|fail) +wireguard"'
+check "without failing" hook 6.12.0-2-amd64
+# Only of a command line that locks down, and of a kernel that can.
+with_cmdline() {
+	echo "$1" >"$WORLD/cmdline"
+	node_exec box mount --bind "$WORLD/cmdline" /proc/cmdline
+	is "booted with $1" "$(level lockdown --kernel "$2")" "$3"
+	hook "$2" >"$WORLD/said" 2>&1
+	is "the hook says as much" "$(grep -c '^warn  lockdown .*by the command line' "$WORLD/said")" "$([ "$3" = ok ] && echo 0 || echo 1)"
+	node_exec box umount /proc/cmdline
+}
+# shellcheck disable=SC2086 # words
+kernel 6.12.0-5-amd64 $bpf $rest CONFIG_WIREGUARD=y CONFIG_SECURITY_LOCKDOWN_LSM=y
+with_cmdline 'quiet lockdown=confidentiality' 6.12.0-5-amd64 warn
+with_cmdline 'quiet lockdown=integrity xlockdown=confidentiality' 6.12.0-5-amd64 ok
+with_cmdline 'lockdown=confidentiality quiet' 6.12.0-1-amd64 ok

@@ -199,20 +199,48 @@ static void check_wireguard(struct doctor *doctor)
 		     "neither in the kernel nor as wireguard-go: the mesh cannot come up");
 }
 
+/* Is this word on the command line? Of the next boot nobody can say more than that it is likely to be this one. */
+static bool is_booted_with(const char *word)
+{
+	const size_t len = strlen(word);
+	char line[4096];
+	const char *at = first_line(line, sizeof(line), "/proc/cmdline");
+
+	while ((at = strstr(at, word))) {
+		if ((at == line || at[-1] == ' ') && (!at[len] || at[len] == ' '))
+			return true;
+		at += len;
+	}
+	return false;
+}
+
+/* Why a kernel is locked down for confidentiality; NULL: it is not. The running one says so itself. */
+static const char *locked_down_by(const struct doctor *doctor)
+{
+	static const char *const options[] = { "CONFIG_LOCK_DOWN_KERNEL_FORCE_CONFIDENTIALITY",
+					       "CONFIG_SECURITY_LOCKDOWN_LSM" };
+	char line[128], values[2];
+
+	(void)ppn_kconfig_read(doctor->version, options, 2, values);
+	if (values[0] == 'y')
+		return "its build";
+	if (doctor->version)
+		return values[1] != 'n' && is_booted_with("lockdown=confidentiality") ?
+			       "the command line" :
+			       NULL;
+	return strstr(first_line(line, sizeof(line), "/sys/kernel/security/lockdown"),
+		      "[confidentiality]") ?
+		       "its command line, or somebody since" :
+		       NULL;
+}
+
 static void check_lockdown(struct doctor *doctor)
 {
-	static const char *const forced = "CONFIG_LOCK_DOWN_KERNEL_FORCE_CONFIDENTIALITY";
-	char line[128], value = 'n';
-	bool confidential;
+	const char *by = locked_down_by(doctor);
 
-	(void)ppn_kconfig_read(doctor->version, &forced, 1, &value);
-	confidential = value == 'y' ||
-		       (!doctor->version &&
-			strstr(first_line(line, sizeof(line), "/sys/kernel/security/lockdown"),
-			       "[confidentiality]"));
-	if (confidential)
+	if (by)
 		find(doctor, WARN, "lockdown", "boot with lockdown=integrity, or without",
-		     "confidentiality: the kernel may refuse the seal's programs");
+		     "confidentiality, by %s: the kernel may refuse the seal's programs", by);
 	else
 		find(doctor, OK, "lockdown", NULL, "does not touch the seal");
 }
