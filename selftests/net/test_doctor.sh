@@ -46,6 +46,39 @@ node_exec box umount -l /sys/fs/bpf
 is "no bpffs" "$(level bpffs)" fail
 node_exec box mount -t bpf bpf /sys/fs/bpf
 
+# A name that is mistyped leaves what was meant open.
+named() { # EXTERNAL
+	node_stop box ppnd
+	sed -i -e "/^external = /d" ${1:+-e "s/^beacon/external = $1\n&/"} "$DIR/etc/ppnd.conf"
+	node_start box ppnd ppnd --config "$DIR/etc/ppnd.conf" --state-dir "$DIR/state"
+	node_exec box ppn wait holding --timeout 15
+}
+status_code() {
+	local code=0
+	node_exec box ppn status >/dev/null || code=$?
+	echo "$code"
+}
+named 'wna0, vp*'
+check "names of nothing, and nothing is sealed: exit code 5" exits 5 node_exec box ppn status
+check "(in words)" says '^ +no external interface$'
+check "(which)" says '^ +wna0 +external = names nothing here'
+check "(and which pattern)" says '^ +vp\* +external = names nothing here'
+check "ppn seal check names it" eval 'exits 0 node_exec box ppn seal check && says "^wna0 +external = names nothing here"'
+is "doctor as well" "$(level wna0) $(level interfaces)" "warn warn"
+node_exec box ip link add wna0 type veth peer name wna1
+check "when it comes: exit code 0" wait_for 5 eval '[ "$(status_code)" = 0 ]'
+is "(the pattern may be for what is to come)" "$(node_exec box ppn status --json | jq -c .seal.unmatched)" '["vp*"]'
+is "the log says so once" "$(grep -cE 'external = (wna0|vp\*) names nothing here' "$(node_log box ppnd)")" 2
+node_exec box ip link del wna0
+check "when it goes: 5" wait_for 5 eval '[ "$(status_code)" = 5 ]'
+node_exec box ip link add br0 type bridge
+named 'eth0, br0'
+is "a bridge is sealed at its ports, never itself: 5" "$(status_code)" 5
+named '' # (no such line)
+check "nothing external and nothing named: exit code 0" exits 0 node_exec box ppn status
+check "(but said)" says '^ +no external interface$'
+named eth0
+
 # What a hardened machine shows in /proc and /sys.
 node_exec box mount -t tmpfs tmpfs /sys/kernel/security
 echo 'none integrity [confidentiality]' | node_exec box tee /sys/kernel/security/lockdown >/dev/null

@@ -50,6 +50,8 @@ void cli_print(json_t *object);
 /* Reading answers: what is missing or null is the empty text, 0, or NULL. */
 const char *cli_text(const json_t *object, const char *key);
 json_int_t cli_number(const json_t *object, const char *key);
+/* What is said of a name or pattern that `external =` has for nothing. */
+#define CLI_UNMATCHED "external = names nothing here by that: nothing of it is sealed"
 /* " (NAME, PID)" of the process that holds the row's "inode", as far as we may see it; else "". */
 enum { CLI_WHO_LEN = 48 };
 const char *cli_who(const struct ppn_proc_socket *procs, size_t n, const json_t *row,

@@ -385,6 +385,13 @@ static void check_ppnd(struct doctor *doctor)
 		     cli_text(seal, "pins_why"));
 	json_array_foreach(json_object_get(seal, "interfaces"), i, interface)
 		check_interface(doctor, interface);
+	if (!json_array_size(json_object_get(seal, "interfaces")))
+		find(doctor, WARN, "interfaces",
+		     "[node] external = NAME, where one has no parent device",
+		     "no external interface: there is nothing to seal");
+	json_array_foreach(json_object_get(seal, "unmatched"), i, interface)
+		find(doctor, WARN, json_string_value(interface), "its name as `ip link` shows it",
+		     CLI_UNMATCHED);
 	if (json_is_false(json_object_get(mesh, "up")))
 		find(doctor, FAIL, "mesh", "see the log of ppnd", "not up: %s",
 		     cli_text(mesh, "why"));

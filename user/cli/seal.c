@@ -111,6 +111,15 @@ static void print_backstop(const json_t *seal)
 		printf("NOT PINNED      %s\n", cli_text(seal, "pins_why"));
 }
 
+static void print_unmatched(const json_t *answer)
+{
+	const json_t *name;
+	size_t i;
+
+	json_array_foreach(json_object_get(answer, "unmatched"), i, name)
+		printf("%-15s " CLI_UNMATCHED "\n", json_string_value(name));
+}
+
 static const char *mode_text(const char *mode)
 {
 	return strcmp(mode, "observe") == 0 ? "OBSERVES: drops nothing" :
@@ -131,6 +140,7 @@ static void print_status(const json_t *status)
 		print_interface(interface, strcmp(cli_text(seal, "mode"), "observe") == 0);
 	if (!json_array_size(interfaces))
 		puts("no external interface");
+	print_unmatched(seal);
 	printf("\n%-5s %-16s %14s %16s %10s\n", "", "REASON", "PACKETS", "BYTES", "A SECOND");
 	for (i = 0; i < sizeof(directions) / sizeof(directions[0]); i++)
 		print_reasons(directions[i].text,
@@ -202,6 +212,7 @@ static void print_check(const json_t *answer)
 
 	(void)ppn_procs_sockets(&procs,
 				&n); /* names are a help: without them the rest is the same */
+	print_unmatched(answer);
 	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++)
 		printed += print_rows(rows, order[i], procs, n);
 	free(procs);

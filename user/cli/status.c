@@ -96,6 +96,8 @@ static void print_seal(const json_t *seal)
 	}
 	if (json_array_size(list) == 0)
 		printf("           no external interface\n");
+	json_array_foreach(json_object_get(seal, "unmatched"), i, interface)
+		printf("           %-16s " CLI_UNMATCHED "\n", json_string_value(interface));
 	json_array_foreach(json_object_get(seal, "rescue"), i, interface)
 		printf("rescue     %s/%lld from %s/%lld\n", cli_text(interface, "proto"),
 		       (long long)cli_number(interface, "port"), cli_text(interface, "prefix"),

@@ -301,6 +301,15 @@ void ppn_device_decide(const struct ppn_external *rule, struct ppn_device *devic
 	}
 }
 
+bool ppn_device_is_named(const char *pattern, const struct ppn_device *devices, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if ((devices[i].external || devices[i].gathers || devices[i].over) &&
+		    !fnmatch(pattern, devices[i].name, 0))
+			return true;
+	return false;
+}
+
 /* ---- for those who want numbers only ---- */
 
 int ppn_datapath_external(const char *const *names, size_t n_names, uint32_t *ret_ifindex,

@@ -72,5 +72,7 @@ int ppn_device_list(const struct ppn_external *rule, struct ppn_device **ret_dev
 		    size_t *ret_n);
 /* The deciding half, pure: sorts by ifindex, fills "decided" of devices that have the rest. */
 void ppn_device_decide(const struct ppn_external *rule, struct ppn_device *devices, size_t n);
+/* Of decided devices: does this name or pattern name one that is external, or is sealed below (a bond, a VLAN)? */
+bool ppn_device_is_named(const char *pattern, const struct ppn_device *devices, size_t n);
 
 #endif

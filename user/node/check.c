@@ -264,11 +264,12 @@ int ppnd_check(struct ppnd *ppnd, struct ppn_ctl_call *call, json_t **ret_answer
 	}
 	check_guests(&check);
 	check_sockets(&check);
-	*ret_answer = json_pack("{s:s, s:s, s:I, s:b, s:o}", "state",
+	*ret_answer = json_pack("{s:s, s:s, s:I, s:b, s:o, s:o}", "state",
 				ppn_state_text(ppnd->genesis.state), "worst",
 				ppn_cut_text(check.worst), "untouched",
 				(json_int_t)check.n_untouched, "cut_short",
-				(int)check.facts.sockets.cut, "rows", check.rows);
+				(int)check.facts.sockets.cut, "unmatched",
+				ppnd_seal_unmatched_json(ppnd), "rows", check.rows);
 	ppnd_facts_free(&check.facts);
 	return check.worst == PPN_CUT_REFUSED ? -EBUSY : 0;
 }

@@ -71,9 +71,12 @@ struct ppnd_seal {
 	unsigned int retry_s;
 	struct event *retry;
 	size_t rows_left; /* of the roster's policy, for which a port has no room */
+	uint32_t unmatched; /* a bit for each of `external =` that names nothing now */
 	size_t n;
 	struct ppnd_interface interface[PPND_INTERFACES_MAX];
 };
+
+_Static_assert(PPND_EXTERNAL_MAX <= 32, "a bit each");
 
 enum ppnd_trial_limit {
 	PPND_TRIAL_MIN_S = 10,
@@ -200,8 +203,10 @@ int ppnd_seal_devices(const struct ppnd *ppnd, struct ppn_device **ret_devices, 
 int ppnd_seal_off(struct ppnd *ppnd, char ret_why[static PPN_WHY_LEN]);
 /* Weakest hold over the external interfaces; NONE when there is none. */
 enum ppn_hold ppnd_seal_weakest(const struct ppnd *ppnd);
-/* An interface has no XDP of ours: exit code 5. */
+/* An interface has no XDP of ours, or one that `external =` names is not there: exit code 5. */
 bool ppnd_seal_degraded(const struct ppnd *ppnd);
+/* What of `external =` names nothing at this moment: a list of words. */
+json_t *ppnd_seal_unmatched_json(const struct ppnd *ppnd);
 
 /* Asks the kernel what holds each interface and ppn0, seals again what lost its program or pin: true,
  * with what that was. */

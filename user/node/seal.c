@@ -276,6 +276,37 @@ bool ppnd_seal_look(struct ppnd *ppnd, char ret_what[static PPN_WHY_LEN])
 	return look_at_mesh(ppnd, ret_what) || back;
 }
 
+/* A name mistyped leaves what was meant open: said once each time that it changes. */
+static void say_unmatched(struct ppnd *ppnd, const struct ppn_device *devices, size_t n)
+{
+	const uint32_t was = ppnd->seal.unmatched;
+	uint32_t now = 0;
+
+	for (size_t i = 0; i < ppnd->config.n_external; i++) {
+		const char *name = ppnd->config.external[i];
+		const uint32_t bit = UINT32_C(1) << i;
+
+		if (!ppn_device_is_named(name, devices, n))
+			now |= bit;
+		if (now & ~was & bit)
+			ppn_log(LOG_WARNING, "external = %s names nothing here that can be sealed",
+				name);
+		else if (was & ~now & bit)
+			ppn_log(LOG_NOTICE, "external = %s names an interface now", name);
+	}
+	ppnd->seal.unmatched = now;
+}
+
+json_t *ppnd_seal_unmatched_json(const struct ppnd *ppnd)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < ppnd->config.n_external; i++)
+		if (ppnd->seal.unmatched & (UINT32_C(1) << i))
+			(void)json_array_append_new(list, json_string(ppnd->config.external[i]));
+	return list;
+}
+
 int ppnd_seal_scan(struct ppnd *ppnd)
 {
 	struct ppn_device *devices;
@@ -291,6 +322,7 @@ int ppnd_seal_scan(struct ppnd *ppnd)
 	for (size_t i = 0; i < n; i++)
 		if (devices[i].external && !find_interface(ppnd, devices[i].ifindex))
 			add_interface(ppnd, &devices[i]);
+	say_unmatched(ppnd, devices, n);
 	free(devices);
 	ppnd_backstop_look(ppnd, false);
 	return 0;
@@ -306,9 +338,19 @@ enum ppn_hold ppnd_seal_weakest(const struct ppnd *ppnd)
 	return weakest;
 }
 
+/* A pattern may be for what is to come; a name, or all of them together, is for what should be there. */
+static bool lacks_named(const struct ppnd *ppnd)
+{
+	for (size_t i = 0; i < ppnd->config.n_external; i++)
+		if ((ppnd->seal.unmatched & (UINT32_C(1) << i)) &&
+		    (!ppnd->seal.n || !strpbrk(ppnd->config.external[i], "*?[")))
+			return true;
+	return false;
+}
+
 bool ppnd_seal_degraded(const struct ppnd *ppnd)
 {
-	return ppnd->seal.why[0] || ppn_datapath_refused(ppnd->dp) ||
+	return ppnd->seal.why[0] || ppn_datapath_refused(ppnd->dp) || lacks_named(ppnd) ||
 	       (ppnd->seal.n && ppnd_seal_weakest(ppnd) < PPN_HOLD_GENERIC);
 }
 

@@ -187,6 +187,7 @@ static json_t *seal_json(struct ppnd *ppnd)
 	set(seal, "not_in_force", text_or_null(ppnd->seal.why));
 	set(seal, "rows_shut", json_integer((json_int_t)ppnd->seal.rows_left));
 	set(seal, "interfaces", interfaces_json(ppnd));
+	set(seal, "unmatched", ppnd_seal_unmatched_json(ppnd));
 	set(seal, "backstop", ppnd_backstop_json(ppnd));
 	set(seal, "degraded", text_or_null(degraded_why(ppnd)));
 	set(seal, "rescue", rescue_json(ppnd));
