@@ -304,7 +304,7 @@ fuzz: fuzzers
 
 # The tests that read PPN_SOAK do more rounds; fuzzing is long.
 soak: all tests fuzzers
-	@PPN_SOAK=1 FUZZ_SECONDS=$(or $(FUZZ_SECONDS),1200) selftests/run fuzz bpf net
+	@PPN_SOAK=1 FUZZ_SECONDS=$(or $(FUZZ_SECONDS),1200) selftests/run fuzz bpf net boot
 
 bench:
 	@scripts/setup.sh build test bench
@@ -399,6 +399,6 @@ help:
 #> make test-vm         tests that need the kernel's WireGuard, on Debian's 6.1 in a VM
 #> make vm-matrix       all net tests on 6.1, 6.12 and the newest kernel
 #> make bench           measures, against peers (root); writes build/bench.json and build/bench-*.svg
-#> make soak            long fuzzing, and all rounds of the BPF and net tests (hours)
+#> make soak            long fuzzing, and all rounds of the BPF, net and boot tests (hours)
 #> make install         PREFIX=/usr/local DESTDIR=; uninstall takes it back
 #> make clean

@@ -5,17 +5,20 @@
 # selftests/net/lib.sh and `world`, whose namespaces it lives in.
 #
 #   boot_root SUITE               a fresh copy of that suite's root in $ROOT
-#   boot                          starts it; a flood is on its wire from the first second. NO_BPFFS=1: with no place
-#                                 for a bpffs, so that BPF is refused
+#   boot                          starts it; a flood is on its wire from the first second, and a tap in its network
+#                                 before the wire is up. NO_BPFFS=1: with no place for a bpffs, so that BPF is refused
 #   inside COMMAND...             in the running machine
 #   forbidden                     what of the flood its stack has seen: datagrams and segments
+#   tapped                        what of the flood the tap has seen. XDP drops before a tap, nftables behind it: only
+#                                 where programs hold the wire is this to be 0
 #   shut_down                     powers it off, or kills it
-#   debs                          the folder of the packages, built when they are not
+#   debs                          the folder of the packages, built when they are not, or are older than what goes in
 
 BOOT_CACHE=${PPN_BOOT_CACHE:-${HOME:-/root}/.cache/ppn-boot}
 ROOT=$WORLD/root
 WIRE=ve-box
 ADDRESS=192.0.2.2
+FLOODED_BY='src host 192.0.2.66 or src host fe80::66' # as flood.c makes it
 
 boot_root() {
 	local suite=$1
@@ -41,8 +44,11 @@ debs() {
 	local out=$PPN_BUILD/deb/out
 	(
 		flock 7
-		[ -e "$out/made" ] && [ "$PPN_BUILD/ppnd" -ot "$out/made" ] && exit 0
-		"$PPN_TOP/scripts/deb.sh" "$out" >&2 && touch "$out/made"
+		cd "$PPN_TOP"
+		[ ! -e "$out/made" ] || [ -n "$(find Makefile bpf include user scripts/deb scripts/deb.sh -newer "$out/made" -print -quit)" ] ||
+			exit 0
+		rm -f "$out"/*
+		scripts/deb.sh "$out" >&2 && touch "$out/made"
 	) 7>"$PPN_BUILD/deb.lock" || return 1
 	echo "$out"
 }
@@ -74,6 +80,17 @@ boot() {
 	NSPAWN=$!
 	wait_for 20 _leader
 	LEADER=$(pgrep -P "$NSPAWN" -x systemd)
+	_tap
+}
+
+# On every device: one that is down cannot be listened to alone.
+_tap() {
+	nsenter -t "$LEADER" -n tcpdump -Z root -U --immediate-mode -s 64 -i any -w "$WORLD/log/tap.pcap" "$FLOODED_BY" \
+		>"$WORLD/log/tap" 2>&1 &
+	TAP=$!
+	wait_for 10 grep -q 'listening on' "$WORLD/log/tap"
+	! nsenter -t "$LEADER" -n ip link show dev host0 | grep -q '[<,]UP[,>]' ||
+		{ echo "the tap came after the wire was up" >&2 && return 1; }
 }
 
 _leader() {
@@ -103,12 +120,16 @@ forbidden() {
 		END { print n + 0 }'
 }
 
+tapped() {
+	tcpdump -nn -r "$WORLD/log/tap.pcap" 2>/dev/null | wc -l
+}
+
 flooded() { # how many packets the wire has brought so far
 	ip -s -j link show dev "$WIRE" | jq '.[0].stats64.tx.packets'
 }
 
 shut_down() {
 	kill "$NSPAWN" 2>/dev/null || :
-	kill "$FLOOD" 2>/dev/null || :
-	wait "$NSPAWN" "$FLOOD" 2>/dev/null || :
+	kill "$FLOOD" "$TAP" 2>/dev/null || :
+	wait "$NSPAWN" "$FLOOD" "$TAP" 2>/dev/null || :
 }
