@@ -43,6 +43,8 @@
 #   skip_all REASON                plan N (else the plan follows at the end)
 #   diag TEXT...
 #   have_wireguard                 does this kernel have it?
+#   cage MIB                       a memory cgroup in $CAGE (v1's or v2's); 1: none is to be had here. A node shows it where
+#                                  a machine does by `cage_show NAME`. open_cage: ends who is in it, and takes it down
 #   have_modules_folder            sees to it: something can be mounted on /lib/modules
 #
 # Programs of the build ($PPN_BUILD) and helpers (selftests/net/*.c) are on the PATH.
@@ -53,7 +55,7 @@ PPN_BUILD=$(realpath -m "${PPN_BUILD:-$PPN_TOP/build}")
 export PPN_TOP PPN_BUILD
 export PATH=$PPN_BUILD:$PPN_BUILD/selftests/net:$PATH:/usr/local/sbin:/usr/sbin:/sbin
 export WORLD=/run/world
-STATUS=0
+STATUS=0 CAGE=''
 declare -A _node_holder=() _node_pids=()
 _tap_count=0 _tap_failed=0 _tap_plan='' _tap_quiet=''
 
@@ -169,6 +171,7 @@ _world_end() {
 		_show_logs >&2
 		[ -z "${PPN_SHELL:-}" ] || "${SHELL:-bash}"
 	fi
+	[ -z "$CAGE" ] || open_cage # it is the machine's, not the world's
 	# Coverage wants an orderly end; the namespace kills what is left.
 	for key in "${!_node_pids[@]}"; do
 		kill "${_node_pids[$key]}" 2>/dev/null
@@ -378,6 +381,35 @@ have_modules_folder() {
 	mkdir "$WORLD/lib" "$WORLD/lib.work"
 	mount -t overlay -o "lowerdir=/usr/lib,upperdir=$WORLD/lib,workdir=$WORLD/lib.work" overlay /usr/lib
 	mkdir /usr/lib/modules
+}
+
+# /srv: a place that nodes made from now on see, too.
+cage() {
+	local file=memory.limit_in_bytes
+	_CAGE_AT=/sys/fs/cgroup/memory
+	if ! mount -t cgroup -o memory memory /srv 2>/dev/null; then
+		file=memory.max _CAGE_AT=/sys/fs/cgroup
+		mount -t cgroup2 cgroup2 /srv && echo +memory >/srv/cgroup.subtree_control || return 1
+	fi
+	CAGE=$(mktemp -d /srv/ppn.XXXXXX)
+	echo "$1M" >"$CAGE/$file"
+}
+
+cage_show() {
+	node_exec "$1" mount -t tmpfs tmpfs /sys/fs/cgroup
+	node_exec "$1" mkdir -p "$_CAGE_AT"
+	node_exec "$1" mount --bind /srv "$_CAGE_AT"
+}
+
+# A cgroup goes when nobody is in it any more.
+open_cage() {
+	local pid
+	while read -r pid; do
+		kill -KILL "$pid" 2>/dev/null || :
+	done <"$CAGE/cgroup.procs"
+	wait_for 5 rmdir "$CAGE"
+	CAGE=
+	umount /srv
 }
 
 # ---- packets ------------------------------------------------------------------------------

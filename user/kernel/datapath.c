@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/syscall.h>
+#include "host/cgroup.h"
 #include "kernel/datapath_private.h"
 #include "egress.skel.h"
 #include "frame.skel.h"
@@ -17,6 +18,8 @@
 
 /* An XDP program runs for microseconds. */
 enum { QUIET_MS = 1000 };
+/* What a start takes of its memory cgroup at the least: one that makes the maps, and one that finds them made. */
+enum { FIRST_MIB = 29, LATER_MIB = 24 };
 
 static const struct {
 	const char *name;
@@ -318,6 +321,20 @@ static int load_locked(struct ppn_datapath *dp, char *ret_why)
 	return dp_link_sweep(dp);
 }
 
+/* Maps are charged to whoever makes them: beyond the limit the kernel kills, and there is nobody to say why. */
+static int check_memory(bool first, char *ret_why)
+{
+	const uint64_t limit = ppn_cgroup_memory("") >> 20;
+	const unsigned int need = first ? FIRST_MIB : LATER_MIB;
+
+	if (limit >= need)
+		return 0;
+	return dp_why(
+		ret_why, -ENOMEM,
+		"this cgroup's memory limit is %u MiB, maps and programs take %u: MemoryMax=64M",
+		(unsigned int)limit, need);
+}
+
 static int load_all(struct ppn_datapath *dp, bool *ret_fresh, char *ret_why)
 {
 	char path[PATH_MAX];
@@ -331,7 +348,9 @@ static int load_all(struct ppn_datapath *dp, bool *ret_fresh, char *ret_why)
 	untouched = access(dp_map_path(dp, maps[DP_POLICY], path), F_OK) != 0;
 	/* ppn0's programs of an older ABI have to be swapped as well. */
 	dp->seal_only &= !dp->older;
-	err = load_locked(dp, ret_why);
+	err = check_memory(untouched, ret_why);
+	if (!err)
+		err = load_locked(dp, ret_why);
 	if (!err && !dp->blind)
 		err = dp_folder_alive(dp, ret_why);
 	/* What had no pins of ours before has none after a failure. */
