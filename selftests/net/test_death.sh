@@ -22,7 +22,6 @@ BOX=192.0.2.2
 DIR=$(node_dir box)
 DESK=$(node_dir desk)
 PINS=/sys/fs/bpf/ppn/3
-CGROUP=
 
 net_bridge lan
 for node in box desk stranger; do
@@ -127,25 +126,23 @@ is "file descriptors, after all this" "$(fds)" "$FDS"
 
 # The kernel kills whoever asks for more than its cgroup has.
 out_of_memory() {
-	CGROUP=/sys/fs/cgroup/memory/ppn-death-$BASHPID
-	mkdir "$CGROUP" && trap 'rmdir "$CGROUP"; _world_end' EXIT
-	echo $((1 << 20)) >"$CGROUP/memory.limit_in_bytes"
 	node_stop box ppnd
-	exec 7>"$CGROUP/cgroup.procs" # the node's own /sys does not show it
+	exec 7>"$CAGE/cgroup.procs" # the node's own /sys does not show it
 	start bash -c 'echo $$ >&7 && exec "$@" 7>&-' -
 	exec 7>&-
 	wait_for 20 ended
 	node_stop box ppnd
 	is "out of memory: killed" "$STATUS" 137
+	open_cage
 	nothing "out of memory"
 	start
 	holding
 	still "with memory again"
 }
-if [ -w /sys/fs/cgroup/memory/memory.limit_in_bytes ]; then
+if cage 1; then
 	out_of_memory
 else
-	skip "out of memory" "no memory cgroup to put it in"
+	skip "out of memory" "no memory cgroup, of v1 or of v2, that can be mounted here"
 fi
 
 # ---- its worker dies ------------------------------------------------------------------------------
