@@ -37,14 +37,18 @@ node_start box ppnd ppnd --config "$DIR/etc/ppnd.conf" --state-dir "$DIR/state"
 node_exec box ppn wait holding --timeout 15
 is "with ppnd: it enforces" "$(level ppnd)" ok
 is "the interface is held by native XDP" "$(level eth0)" ok
+is "its MTU, no stranger's program, the backstop" "$(level mtu) $(level 'foreign programs') $(level backstop)" "ok ok ok"
 check "every line that is not ok says what to do" eval "doctor --json | jq -e 'all(.findings[]; .level == \"ok\" or (.remedy | length) > 5)' >/dev/null"
 node_exec box ip link set dev eth0 mtu 1300
 check "an underlay that WireGuard does not fit in" exits 1 doctor
-check "(in words)" says '^fail +eth0 +its MTU is 1300'
+check "(in words)" says '^fail +mtu +eth0: 1300 bytes'
 node_exec box ip link set dev eth0 mtu 1500
 node_exec box umount -l /sys/fs/bpf
 is "no bpffs" "$(level bpffs)" fail
 node_exec box mount -t bpf bpf /sys/fs/bpf
+node_exec box mount --bind /dev/null /sys/kernel/btf/vmlinux
+check "no BTF at run time" eval 'doctor >"$WORLD/said" || :; says "^warn +btf +no /sys/kernel/btf/vmlinux"'
+node_exec box umount /sys/kernel/btf/vmlinux
 
 # A name that is mistyped leaves what was meant open.
 named() { # EXTERNAL
@@ -71,6 +75,14 @@ is "(the pattern may be for what is to come)" "$(node_exec box ppn status --json
 is "the log says so once" "$(grep -cE 'external = (wna0|vp\*) names nothing here' "$(node_log box ppnd)")" 2
 node_exec box ip link del wna0
 check "when it goes: 5" wait_for 5 eval '[ "$(status_code)" = 5 ]'
+node_exec box ip link add tmp type veth peer name tmp2
+node_start box theirs stranger native tmp
+wait_for 5 grep -qE '^[0-9]+$' "$(node_log box theirs)"
+node_exec box ip link set tmp name wna0
+check "a stranger's program" wait_for 5 eval '[ "$(level "foreign programs")" = warn ]'
+check "(by id and name)" eval 'doctor >"$WORLD/said" || :; says "^warn +foreign programs +wna0: XDP program $(grep -E "^[0-9]+$" "$(node_log box theirs)") \(stranger\)"'
+node_stop box theirs
+node_exec box ip link del wna0
 node_exec box ip link add br0 type bridge
 named 'eth0, br0'
 is "a bridge is sealed at its ports, never itself: 5" "$(status_code)" 5

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/timex.h>
 #include <sys/utsname.h>
@@ -149,6 +150,17 @@ static void check_builds(struct doctor *doctor)
 {
 	for (size_t row = 0; row < BUILDS; row++)
 		check_build(doctor, row);
+}
+
+/* What a kernel is built with may not be here: a container's /sys, or a strict one. */
+static void check_btf(struct doctor *doctor)
+{
+	struct stat st;
+
+	if (doctor->version || (stat("/sys/kernel/btf/vmlinux", &st) == 0 && st.st_size > 0))
+		return;
+	find(doctor, WARN, "btf", "mount sysfs, or boot a kernel with CONFIG_DEBUG_INFO_BTF",
+	     "no /sys/kernel/btf/vmlinux: an interface cannot be shared");
 }
 
 static bool in_path(const char *program)
@@ -331,8 +343,33 @@ static void check_mtu(struct doctor *doctor, const char *name)
 	snprintf(path, sizeof(path), "/sys/class/net/%.15s/mtu", name);
 	mtu = strtoul(first_line(line, sizeof(line), path), NULL, 10);
 	if (mtu && mtu < LEAST)
-		find(doctor, FAIL, name, "a link of 1360 bytes or more",
-		     "its MTU is %lu: WireGuard does not fit", mtu);
+		find(doctor, FAIL, "mtu", "a link of 1360 bytes or more",
+		     "%s: %lu bytes, WireGuard does not fit", name, mtu);
+	else if (mtu)
+		find(doctor, OK, "mtu", NULL, "%s: %lu bytes", name, mtu);
+}
+
+static void check_foreign(struct doctor *doctor, const json_t *interfaces)
+{
+	const json_t *interface;
+	bool any = false;
+	size_t i;
+
+	json_array_foreach(interfaces, i, interface) {
+		const json_t *foreign = json_object_get(interface, "foreign");
+
+		if (!json_is_object(foreign))
+			continue;
+		any = true;
+		find(doctor, WARN, "foreign programs",
+		     "take it off, or [seal] share = yes where the kernel can",
+		     "%s: XDP program %lld (%s) is in the seal's place",
+		     cli_text(interface, "name"), (long long)cli_number(foreign, "id"),
+		     cli_text(foreign, "name"));
+	}
+	if (!any)
+		find(doctor, OK, "foreign programs", NULL,
+		     "none in the seal's place on an external interface");
 }
 
 static void check_interface(struct doctor *doctor, const json_t *interface)
@@ -380,11 +417,14 @@ static void check_ppnd(struct doctor *doctor)
 		find(doctor, WARN, "backstop", "see the log of ppnd, and nft list tables",
 		     "off: %s; a new interface is open until ppnd has sealed it",
 		     cli_text(backstop, "why"));
+	else
+		find(doctor, OK, "backstop", NULL, "on, by nftables");
 	if (*cli_text(seal, "pins_why"))
 		find(doctor, FAIL, "pins", "mount -t bpf bpf /sys/fs/bpf, then restart ppnd", "%s",
 		     cli_text(seal, "pins_why"));
 	json_array_foreach(json_object_get(seal, "interfaces"), i, interface)
 		check_interface(doctor, interface);
+	check_foreign(doctor, json_object_get(seal, "interfaces"));
 	if (!json_array_size(json_object_get(seal, "interfaces")))
 		find(doctor, WARN, "interfaces",
 		     "[node] external = NAME, where one has no parent device",
@@ -401,10 +441,10 @@ static const struct {
 	void (*run)(struct doctor *doctor);
 	bool of_a_kernel; /* can be asked of one that does not run */
 } checks[] = {
-	{ check_version, true },  { check_builds, true },     { check_wireguard, true },
-	{ check_lockdown, true }, { check_bpffs, false },     { check_sysctls, false },
-	{ check_clock, false },	  { check_initramfs, false }, { check_units, false },
-	{ check_ppnd, false },
+	{ check_version, true },   { check_builds, true },   { check_btf, true },
+	{ check_wireguard, true }, { check_lockdown, true }, { check_bpffs, false },
+	{ check_sysctls, false },  { check_clock, false },   { check_initramfs, false },
+	{ check_units, false },	   { check_ppnd, false },
 };
 
 /* ---- said ---- */

@@ -80,6 +80,9 @@ struct ppn_look {
 	uint32_t xdp_id; /* XDP program on it, whosoever's; 0: none */
 };
 int ppn_datapath_look(struct ppn_datapath *dp, uint32_t ifindex, struct ppn_look *ret_look);
+/* What a program is called; "?": it is gone. */
+enum { PPN_PROGRAM_NAME_LEN = 16 };
+const char *ppn_datapath_program_name(uint32_t id, char ret_name[static PPN_PROGRAM_NAME_LEN]);
 /*
  * Are the pins of maps and links still there? 0: yes; 1: some were not, and are again; -errno: they are not,
  * and cannot be made; this process's fds hold everything until it ends.

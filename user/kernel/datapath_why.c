@@ -94,6 +94,13 @@ const char *dp_program_name(uint32_t id, char ret_name[static BPF_OBJ_NAME_LEN])
 	return ret_name;
 }
 
+_Static_assert(PPN_PROGRAM_NAME_LEN == BPF_OBJ_NAME_LEN, "names of programs");
+
+const char *ppn_datapath_program_name(uint32_t id, char ret_name[static PPN_PROGRAM_NAME_LEN])
+{
+	return dp_program_name(id, ret_name);
+}
+
 const char *dp_ifname(uint32_t ifindex, char ret_name[static 16])
 {
 	if (!if_indextoname(ifindex, ret_name))

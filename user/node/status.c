@@ -93,6 +93,17 @@ static const char *guests_text(const struct ppnd_interface *interface)
 	return interface->guests_pass ? "pass" : "sealed";
 }
 
+/* A program that is in the way of ours, where XDP is not ours. */
+static json_t *foreign_json(const struct ppnd_interface *interface)
+{
+	char name[PPN_PROGRAM_NAME_LEN];
+
+	if (interface->hold >= PPN_HOLD_GENERIC || !interface->xdp_id)
+		return json_null();
+	return json_pack("{s:I, s:s}", "id", (json_int_t)interface->xdp_id, "name",
+			 ppn_datapath_program_name(interface->xdp_id, name));
+}
+
 static json_t *interface_json(struct ppnd *ppnd, const struct ppnd_interface *interface)
 {
 	json_t *object = json_object();
@@ -102,6 +113,7 @@ static json_t *interface_json(struct ppnd *ppnd, const struct ppnd_interface *in
 	set(object, "ifindex", json_integer(interface->ifindex));
 	set(object, "hold", json_string(hold_text[interface->hold]));
 	set(object, "why", text_or_null(interface->why));
+	set(object, "foreign", foreign_json(interface));
 	set(object, "external", json_boolean(interface->external));
 	set(object, "external_why", text_or_null(interface->external_why));
 	set(object, "underlay", json_string(underlay_text[interface->underlay]));
