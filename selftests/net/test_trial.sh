@@ -102,6 +102,9 @@ check "status says how long" test "$(seal trial_s)" -gt 0
 check "it drops" eval '! pings'
 check_fails "nobody new comes in" node_exec desk nc -z -w 1 192.0.2.2 22
 check "the session goes on" in_session one true
+check "nobody's connection confirms nothing" exits 8 ppn seal --confirm
+check "(in words)" says 'confirm from a new session (not in tmux or screen), or on a console'
+is "(the trial goes on)" "$(seal mode)" trial
 check "it proves nothing" said_exits 8 one 'ppn seal --confirm'
 check "(in words)" says 'was there before the trial'
 check "nor a second trial meanwhile" said_exits 8 one 'ppn seal --try 60s'
@@ -189,6 +192,30 @@ check_fails "it drops" pings
 node_stop box ppnd KILL
 start_ppnd box
 is "for good" "$(seal mode)" enforce
+
+# ---- on the console -------------------------------------------------------------------------------
+
+# What `ppn` says to ppnd there: no socket, and a terminal that is none of a network's.
+on_console() { # ACT [SECONDS]: the exit code
+	node_exec box /usr/bin/python3 -c '
+import json, socket, sys
+s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+s.connect("/run/ppn/ppnd.sock")
+s.send(json.dumps({"verb": "trial", "act": sys.argv[1], "for_s": int(sys.argv[2]), "inodes": [], "console": True}).encode())
+while "exit" not in (answer := json.loads(s.recv(65536))): pass
+print(answer["exit"])' "$1" "${2:-0}"
+}
+node_stop box ppnd
+rm -r "$(node_dir box)/state"
+node_exec box rm -r /sys/fs/bpf/ppn
+node_exec box ip link set dev eth0 xdp off
+node_exec box nft flush ruleset
+start_ppnd box
+is "started anew, it observes" "$(seal mode)" observe
+is "a trial from the console" "$(on_console begin 60)" 0
+check "is not confirmed by nobody" exits 8 ppn seal --confirm
+is "but by the console it is" "$(on_console confirm)" 0
+is "now it enforces" "$(seal mode)" enforce
 
 # ---- a claim --------------------------------------------------------------------------------------
 

@@ -102,22 +102,36 @@ bool ppnd_facts_rides(const struct ppnd_facts *facts, const struct ppn_socket *s
 	return ppnd_facts_behind(facts, socket->local) != NULL;
 }
 
-bool ppnd_facts_is_session(const struct ppnd *ppnd, const struct ppnd_facts *facts,
-			   const struct ppn_socket *socket)
+/* A TCP connection that another machine opened. */
+static bool came_in(const struct ppnd_facts *facts, const struct ppn_socket *socket)
+{
+	return socket->proto == IPPROTO_TCP && !socket->listens && !socket->half &&
+	       !ppn_address_is_loopback(socket->remote) && !is_own(facts, socket->remote) &&
+	       ppn_sockets_listens(&facts->sockets, IPPROTO_TCP, socket->local, socket->local_port);
+}
+
+static bool over_mesh(const struct ppnd *ppnd, const struct ppn_socket *socket)
 {
 	uint8_t fleet[16];
 
-	if (socket->proto != IPPROTO_TCP || socket->listens || socket->half ||
-	    ppn_address_is_loopback(socket->remote) || is_own(facts, socket->remote))
+	if (!ppnd->state.has_identity)
 		return false;
-	if (ppnd->state.has_identity) {
-		ppn_fleet_prefix(fleet, ppnd_state_mesh_fleet(&ppnd->state));
-		if (!memcmp(fleet, socket->local, 6))
-			return false;
-	}
-	return ppn_sockets_listens(&facts->sockets, IPPROTO_TCP, socket->local,
-				   socket->local_port) &&
+	ppn_fleet_prefix(fleet, ppnd_state_mesh_fleet(&ppnd->state));
+	return !memcmp(fleet, socket->local, 6);
+}
+
+bool ppnd_facts_is_session(const struct ppnd *ppnd, const struct ppnd_facts *facts,
+			   const struct ppn_socket *socket)
+{
+	return came_in(facts, socket) && !over_mesh(ppnd, socket) &&
 	       ppnd_facts_behind(facts, socket->local);
+}
+
+bool ppnd_facts_from_outside(const struct ppnd *ppnd, const struct ppnd_facts *facts,
+			     const struct ppn_socket *socket)
+{
+	return came_in(facts, socket) &&
+	       (over_mesh(ppnd, socket) || ppnd_facts_behind(facts, socket->local));
 }
 
 const char *ppnd_facts_who(char ret_who[static PPND_WHO_LEN], const struct ppn_socket *socket)

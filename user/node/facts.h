@@ -35,6 +35,9 @@ bool ppnd_facts_rides(const struct ppnd_facts *facts, const struct ppn_socket *s
 /* A TCP connection that came in, not over loopback, and crosses an external interface. */
 bool ppnd_facts_is_session(const struct ppnd *ppnd, const struct ppnd_facts *facts,
 			   const struct ppn_socket *socket);
+/* The same, or one that came in over the mesh: there is a way in. */
+bool ppnd_facts_from_outside(const struct ppnd *ppnd, const struct ppnd_facts *facts,
+			     const struct ppn_socket *socket);
 
 /* "192.0.2.7 to port 22" */
 #define PPND_WHO_LEN 96

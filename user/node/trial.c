@@ -100,15 +100,18 @@ static bool is_among(uint64_t inode, const uint64_t *inodes, size_t n)
 	return false;
 }
 
-/* The caller's session over an external interface; NULL: none of these sockets is one. */
+typedef bool is_one_fn(const struct ppnd *ppnd, const struct ppnd_facts *facts,
+		       const struct ppn_socket *socket);
+
+/* The caller's connection, of those that is_one() takes; NULL: none of its sockets is one. */
 static const struct ppn_socket *callers(const struct ppnd *ppnd, const struct ppnd_facts *facts,
-					const struct ppnd_caller *caller)
+					const struct ppnd_caller *caller, is_one_fn *is_one)
 {
 	for (size_t i = 0; i < facts->sockets.n; i++) {
 		const struct ppn_socket *socket = &facts->sockets.socket[i];
 
 		if (socket->inode && is_among(socket->inode, caller->inode, caller->n) &&
-		    ppnd_facts_is_session(ppnd, facts, socket))
+		    is_one(ppnd, facts, socket))
 			return socket;
 	}
 	return NULL;
@@ -139,7 +142,7 @@ static int remember(struct ppnd *ppnd, const struct ppnd_facts *facts)
 	if (!trial->before)
 		return facts->sockets.cut ? -E2BIG : -ENOMEM;
 	for (size_t i = 0; i < facts->sockets.n; i++)
-		if (ppnd_facts_is_session(ppnd, facts, &facts->sockets.socket[i]))
+		if (ppnd_facts_from_outside(ppnd, facts, &facts->sockets.socket[i]))
 			trial->before[trial->n_before++] = facts->sockets.socket[i].inode;
 	return 0;
 }
@@ -177,7 +180,7 @@ static int find_flow(struct ppnd *ppnd, const struct ppnd_caller *caller,
 		snprintf(ret_why, PPN_WHY_LEN, "looking for your connection: %s", strerror(-err));
 		return err;
 	}
-	socket = callers(ppnd, &facts, caller);
+	socket = callers(ppnd, &facts, caller, ppnd_facts_is_session);
 	memset(&ppnd->trial.flow, 0, sizeof(ppnd->trial.flow));
 	if (socket)
 		ppnd->trial.flow = flow_of(socket);
@@ -234,11 +237,20 @@ int ppnd_trial_begin(struct ppnd *ppnd, const struct ppnd_caller *caller, uint32
 
 /* ---- confirm ---- */
 
+static bool is_old(const struct ppnd_trial *trial, const struct ppn_socket *socket)
+{
+	const struct ppn_flow_key flow = flow_of(socket);
+
+	return !trial->before || !memcmp(&flow, &trial->flow, sizeof(flow)) ||
+	       is_among(socket->inode, trial->before, trial->n_before);
+}
+
+/* A new connection proves a way in; the console is one. Who has neither may be cut off already. */
 static int judge_caller(struct ppnd *ppnd, const struct ppnd_caller *caller,
 			char ret_why[static PPN_WHY_LEN])
 {
+	const char *why = NULL;
 	const struct ppn_socket *socket;
-	struct ppn_flow_key flow;
 	struct ppnd_facts facts;
 	int err = ppnd_facts_read(ppnd, &facts);
 
@@ -246,20 +258,17 @@ static int judge_caller(struct ppnd *ppnd, const struct ppnd_caller *caller,
 		snprintf(ret_why, PPN_WHY_LEN, "looking for your connection: %s", strerror(-err));
 		return err;
 	}
-	socket = callers(ppnd, &facts, caller);
-	if (socket) {
-		flow = flow_of(socket);
-		if (!ppnd->trial.before || !memcmp(&flow, &ppnd->trial.flow, sizeof(flow)) ||
-		    is_among(socket->inode, ppnd->trial.before, ppnd->trial.n_before))
-			err = -EPERM;
-	}
+	socket = callers(ppnd, &facts, caller, ppnd_facts_from_outside);
+	if (socket && is_old(&ppnd->trial, socket))
+		why = "this connection was there before the trial, or before ppnd's last start, "
+		      "and proves nothing: confirm from a new one, or on a console";
+	else if (!socket && !caller->console)
+		why = "which connection is yours cannot be told, and without a new one nothing is "
+		      "proved: confirm from a new session (not in tmux or screen), or on a console";
 	ppnd_facts_free(&facts);
-	if (err)
-		snprintf(
-			ret_why, PPN_WHY_LEN,
-			"this connection was there before the trial, or before ppnd's last start, and "
-			"proves nothing: confirm from a new one, or on a console");
-	return err;
+	if (why)
+		snprintf(ret_why, PPN_WHY_LEN, "%s", why);
+	return why ? -EPERM : 0;
 }
 
 /*
