@@ -62,6 +62,15 @@ node_exec box ip addr add 192.0.2.77/24 dev eth0 valid_lft 600 preferred_lft 600
 is "an address that lapses, its renewal sealed off: refused" "$(row address '192.0.2.77 ' '.cut + ", " + .keep')" \
 	"refused, [underlay] eth0 = dhcp"
 is "exit 8" "$(exit_of ppn seal check)" 8
+is "seal --yes is refused: exit 8" "$(exit_of ppn seal --yes)" 8
+check "(in words)" grep -q '192.0.2.77 on eth0.*keep it: \[underlay\] eth0 = dhcp' <(ppn seal --yes 2>&1 || :)
+is "by ppnd itself, whoever asks" "$(node_exec box /usr/bin/python3 -c '
+import json, socket
+s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+s.connect("/run/ppn/ppnd.sock")
+s.send(json.dumps({"verb": "seal"}).encode())
+print(json.loads(s.recv(65536))["exit"])')" 8
+is "and it observes as before" "$(ppn status --json | jq -r .seal.mode)" observe
 check "it comes first" grep -q '^refused  address   192.0.2.77 on eth0' <(ppn seal check | head -1)
 node_stop box ppnd
 config '[underlay]\neth0 = dhcp\n'

@@ -95,8 +95,15 @@ check "no such time" said_exits 2 one 'ppn seal --try soon'
 check "too short a time" said_exits 2 one 'ppn seal --try 5s'
 check "nobody's connection" exits 8 ppn seal --try 60s
 check "(in words)" says 'which connection is yours cannot be told'
+lease() { node_exec box ip addr "$1" 192.0.2.77/24 dev eth0 ${2:+valid_lft "$2" preferred_lft "$2"}; }
+lease add 600
+check "an address that would lapse" said_exits 8 one 'ppn seal --try 60s'
+check "(in words)" says 'this machine lives on it: 192.0.2.77 on eth0'
+check "(and what would keep it)" says '[underlay] eth0 = dhcp'
+lease del
 check "nothing to confirm" said_exits 8 one 'ppn seal --confirm'
 check "a trial" said_exits 0 one 'ppn seal --try 10s'
+check "(what the seal will cut, in words)" says 'this is your own connection, which the trial spares'
 is "is on" "$(seal mode)" trial
 check "status says how long" test "$(seal trial_s)" -gt 0
 check "it drops" eval '! pings'
@@ -184,6 +191,11 @@ is "the ledger says that, too" "$(trials)" "${BEFORE}reverted;"
 
 check "once more" said_exits 0 one 'ppn seal --try 60s'
 session newer 192.0.2.2
+lease add 600
+check "an address that will lapse is not confirmed" said_exits 8 newer 'ppn seal --confirm'
+check "(in words)" says 'this machine lives on it: 192.0.2.77 on eth0'
+is "(the trial goes on)" "$(seal mode)" trial
+lease del
 check "a new connection confirms" said_exits 0 newer 'ppn seal --confirm'
 is "now it enforces" "$(seal mode)" enforce
 is "the ledger says so" "$(trials)" "${BEFORE}reverted;began for 60 s;confirmed;"
@@ -212,6 +224,9 @@ node_exec box ip link set dev eth0 xdp off
 node_exec box nft flush ruleset
 start_ppnd box
 is "started anew, it observes" "$(seal mode)" observe
+lease add 600
+is "no trial that the machine would not survive, whoever asks ppnd" "$(on_console begin 60)" 8
+lease del
 is "a trial from the console" "$(on_console begin 60)" 0
 check "is not confirmed by nobody" exits 8 ppn seal --confirm
 is "but by the console it is" "$(on_console confirm)" 0

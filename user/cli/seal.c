@@ -299,6 +299,68 @@ static json_t *with_caller(json_t *request)
 	return request;
 }
 
+static bool is_mine(const json_t *row, const json_t *inodes)
+{
+	const json_t *inode;
+	size_t i;
+
+	json_array_foreach(inodes, i, inode)
+		if (json_integer_value(inode) == cli_number(row, "inode"))
+			return true;
+	return false;
+}
+
+static bool is_cut(const json_t *row)
+{
+	const char *cut = cli_text(row, "cut");
+
+	return strcmp(cut, "cut") == 0 || strcmp(cut, "again") == 0;
+}
+
+static void say_row(const char *of, const json_t *row)
+{
+	const char *keep = cli_text(row, "keep");
+
+	fprintf(stderr, "ppn: %s: %s%s%s\n", of, cli_text(row, "what"), *keep ? "; keep it: " : "",
+		keep);
+}
+
+static void say_mine(const json_t *row, bool tries)
+{
+	if (tries) {
+		say_row("this is your own connection, which the trial spares and the seal will cut",
+			row);
+		return;
+	}
+	say_row("this is your own connection, and will be cut", row);
+	fprintf(stderr, "ppn: `ppn seal --try 120s` tries it and comes back\n");
+}
+
+/*
+ * What the machine would not survive ends it here; that the caller's own session would be cut is said, and
+ * asked about even where somebody has said --yes and can be asked.
+ */
+static enum ppn_exit look_before(const struct cli *cli, bool tries)
+{
+	enum ppn_exit code;
+	json_t *caller = with_caller(json_object()), *row;
+	json_t *answer = cli_ask(cli, json_pack("{s:s}", "verb", "check"), &code);
+	const json_t *rows = json_object_get(answer, "rows");
+	size_t i;
+
+	json_array_foreach(rows, i, row) {
+		if (strcmp(cli_text(row, "cut"), "refused") == 0)
+			say_row("this machine lives on it", row);
+		if (is_cut(row) && is_mine(row, json_object_get(caller, "inodes")))
+			say_mine(row, tries);
+	}
+	if (answer && code == PPN_EXIT_REFUSED)
+		(void)cli_error(cli, code, "not sealed: see `ppn seal check`");
+	json_decref(answer);
+	json_decref(caller);
+	return code;
+}
+
 static enum ppn_exit seal_try(const struct cli *cli)
 {
 	const long seconds = cli_duration(cli->try_text);
@@ -308,6 +370,9 @@ static enum ppn_exit seal_try(const struct cli *cli)
 	if (seconds < 0)
 		return cli_error(cli, PPN_EXIT_USAGE, "%s is no time, such as 120s or 5m",
 				 cli->try_text);
+	code = look_before(cli, true);
+	if (code != PPN_EXIT_OK)
+		return code;
 	answer = cli_ask(cli,
 			 with_caller(json_pack("{s:s, s:s, s:I}", "verb", "trial", "act", "begin",
 					       "for_s", (json_int_t)seconds)),
@@ -334,54 +399,6 @@ static enum ppn_exit seal_confirm(const struct cli *cli)
 	else if (answer)
 		puts("confirmed: sealed");
 	json_decref(answer);
-	return code;
-}
-
-static bool is_mine(const json_t *row, const json_t *inodes)
-{
-	const json_t *inode;
-	size_t i;
-
-	json_array_foreach(inodes, i, inode)
-		if (json_integer_value(inode) == cli_number(row, "inode"))
-			return true;
-	return false;
-}
-
-static bool is_cut(const json_t *row)
-{
-	const char *cut = cli_text(row, "cut");
-
-	return strcmp(cut, "cut") == 0 || strcmp(cut, "again") == 0;
-}
-
-/*
- * What the machine would not survive ends it here; that the caller's own session would be cut is said, and
- * asked about even where somebody has said --yes and can be asked.
- */
-static enum ppn_exit look_before(const struct cli *cli)
-{
-	enum ppn_exit code;
-	json_t *caller = with_caller(json_object()), *row;
-	json_t *answer = cli_ask(cli, json_pack("{s:s}", "verb", "check"), &code);
-	const json_t *rows = json_object_get(answer, "rows");
-	size_t i;
-
-	json_array_foreach(rows, i, row) {
-		if (strcmp(cli_text(row, "cut"), "refused") == 0)
-			fprintf(stderr, "ppn: this machine lives on it: %s\n",
-				cli_text(row, "what"));
-		if (is_cut(row) && is_mine(row, json_object_get(caller, "inodes")))
-			fprintf(stderr,
-				"ppn: this is your own connection, and will be cut: %s%s%s\n"
-				"ppn: `ppn seal --try 120s` tries it and comes back\n",
-				cli_text(row, "what"), *cli_text(row, "keep") ? "; keep it: " : "",
-				cli_text(row, "keep"));
-	}
-	if (answer && code == PPN_EXIT_REFUSED)
-		(void)cli_error(cli, code, "not sealed: see `ppn seal check`");
-	json_decref(answer);
-	json_decref(caller);
 	return code;
 }
 
@@ -417,7 +434,7 @@ enum ppn_exit cli_seal(const struct cli *cli)
 		return seal_try(cli);
 	if (cli->confirm)
 		return seal_confirm(cli);
-	code = look_before(cli);
+	code = look_before(cli, false);
 	if (code != PPN_EXIT_OK)
 		return code;
 	return cli_confirmed(cli, "seal") ? seal_enforce(cli) : PPN_EXIT_USAGE;

@@ -21,13 +21,15 @@ enum { ROWS_A_PACKET = 64 };
 
 struct check {
 	struct ppnd *ppnd;
-	struct ppn_ctl_call *call;
+	struct ppn_ctl_call *call; /* NULL: nobody wants rows */
 	json_t *rows;
 	struct ppnd_facts facts;
 	struct ppn_cut_policy policy;
 	struct ppn_cut_rule rule[PPND_PORTS_MAX];
 	enum ppn_cut worst;
 	size_t n_untouched;
+	bool cut_short;
+	char refused[160]; /* the first of them; "": none */
 };
 
 static void push(struct ppn_ctl_call *call, json_t **rows, json_t *row)
@@ -45,10 +47,14 @@ static void add(struct check *check, const char *kind, const char *what,
 {
 	if (answer->cut > check->worst)
 		check->worst = answer->cut;
+	if (answer->cut == PPN_CUT_REFUSED && !check->refused[0])
+		snprintf(check->refused, sizeof(check->refused), "%s", what);
 	if (answer->cut == PPN_CUT_UNTOUCHED) {
 		check->n_untouched++;
 		return;
 	}
+	if (!check->call)
+		return;
 	push(check->call, &check->rows,
 	     json_pack("{s:s, s:s, s:s, s:s, s:s, s:b, s:I}", "kind", kind, "what", what, "cut",
 		       ppn_cut_text(answer->cut), "rule", answer->rule, "keep", answer->keep, "own",
@@ -246,32 +252,55 @@ static void check_guests(struct check *check)
 	}
 }
 
-int ppnd_check(struct ppnd *ppnd, struct ppn_ctl_call *call, json_t **ret_answer)
+static int check_all(struct check *check)
 {
-	struct check check = { .ppnd = ppnd, .call = call };
-	int err = ppnd_facts_read(ppnd, &check.facts);
+	int err = ppnd_facts_read(check->ppnd, &check->facts);
 
 	if (err)
 		return err;
-	check.rows = json_array();
-	take_policy(&check);
-	check_addresses(&check);
-	err = check_mounts(&check);
+	take_policy(check);
+	check_addresses(check);
+	err = check_mounts(check);
+	if (!err) {
+		check_guests(check);
+		check_sockets(check);
+	}
+	check->cut_short = check->facts.sockets.cut;
+	ppnd_facts_free(&check->facts);
+	return err;
+}
+
+int ppnd_check(struct ppnd *ppnd, struct ppn_ctl_call *call, json_t **ret_answer)
+{
+	struct check check = { .ppnd = ppnd, .call = call, .rows = json_array() };
+	int err = check_all(&check);
+
 	if (err) {
 		json_decref(check.rows);
-		ppnd_facts_free(&check.facts);
 		return err;
 	}
-	check_guests(&check);
-	check_sockets(&check);
 	*ret_answer = json_pack("{s:s, s:s, s:I, s:b, s:o, s:o}", "state",
 				ppn_state_text(ppnd->genesis.state), "worst",
 				ppn_cut_text(check.worst), "untouched",
-				(json_int_t)check.n_untouched, "cut_short",
-				(int)check.facts.sockets.cut, "unmatched",
-				ppnd_seal_unmatched_json(ppnd), "rows", check.rows);
-	ppnd_facts_free(&check.facts);
+				(json_int_t)check.n_untouched, "cut_short", (int)check.cut_short,
+				"unmatched", ppnd_seal_unmatched_json(ppnd), "rows", check.rows);
 	return check.worst == PPN_CUT_REFUSED ? -EBUSY : 0;
+}
+
+int ppnd_check_survives(struct ppnd *ppnd, char ret_why[static PPN_WHY_LEN])
+{
+	struct check check = { .ppnd = ppnd };
+	int err = check_all(&check);
+
+	if (err) {
+		snprintf(ret_why, PPN_WHY_LEN, "sockets, addresses, mounts: %s", strerror(-err));
+		return err;
+	}
+	if (check.worst != PPN_CUT_REFUSED)
+		return 0;
+	snprintf(ret_why, PPN_WHY_LEN, "this machine lives on it: %.100s; see `ppn seal check`",
+		 check.refused);
+	return -EPERM;
 }
 
 /* ---- what observing has spared ---- */

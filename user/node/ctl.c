@@ -186,21 +186,30 @@ static void verb_peers(struct ppnd *ppnd, struct ppn_ctl_call *call, json_t *req
 	ppn_wg_device_free(&device);
 }
 
+/* What ends observing asks first; a seal that enforces has nothing to ask. */
+static int may_seal(struct ppnd *ppnd, char ret_why[static PPN_WHY_LEN])
+{
+	if (ppnd->seal.forced)
+		snprintf(ret_why, PPN_WHY_LEN,
+			 "observing was asked for by %s: change it there, and restart ppnd",
+			 ppnd->observe_asked ? "--observe" :
+					       "[seal] mode of the configuration file");
+	else if (ppnd->trial.on)
+		snprintf(ret_why, PPN_WHY_LEN,
+			 "a trial is on: `ppn seal --confirm` from a new connection ends it");
+	else
+		return ppnd->seal.observe ? ppnd_check_survives(ppnd, ret_why) : 0;
+	return -EPERM;
+}
+
 static void verb_seal(struct ppnd *ppnd, struct ppn_ctl_call *call, json_t *request, uid_t uid)
 {
-	int err;
+	char why[PPN_WHY_LEN];
+	int err = may_seal(ppnd, why);
 
 	(void)request;
-	if (ppnd->seal.forced) {
-		ppn_ctl_error(call, PPN_EXIT_REFUSED,
-			      "observing was asked for by %s: change it there, and restart ppnd",
-			      ppnd->observe_asked ? "--observe" :
-						    "[seal] mode of the configuration file");
-		return;
-	}
-	if (ppnd->trial.on) {
-		ppn_ctl_error(call, PPN_EXIT_REFUSED,
-			      "a trial is on: `ppn seal --confirm` from a new connection ends it");
+	if (err) {
+		ppn_ctl_error(call, err == -EPERM ? PPN_EXIT_REFUSED : PPN_EXIT_FAILURE, "%s", why);
 		return;
 	}
 	err = ppnd_seal_observe(ppnd, false, uid);

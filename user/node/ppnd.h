@@ -299,6 +299,8 @@ json_t *ppnd_egress_json(
  * ppn_ctl_more(). 0; -EBUSY: an answer, and something in it that the machine would not survive; or -errno.
  */
 int ppnd_check(struct ppnd *ppnd, struct ppn_ctl_call *call, json_t **ret_answer);
+/* -EPERM: sealed, this machine would not survive; or -errno. ret_why says it of both. */
+int ppnd_check_survives(struct ppnd *ppnd, char ret_why[static PPN_WHY_LEN]);
 /* {observes, rows: [{reason, direction, proto, port, prefix, packets, bytes}]}, what observing has spared. */
 int ppnd_observed(struct ppnd *ppnd, struct ppn_ctl_call *call, json_t **ret_answer);
 

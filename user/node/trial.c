@@ -211,9 +211,10 @@ int ppnd_trial_begin(struct ppnd *ppnd, const struct ppnd_caller *caller, uint32
 	uint64_t now;
 	int err = may_begin(ppnd, ret_why);
 
-	if (err)
-		return err;
-	err = find_flow(ppnd, caller, ret_why);
+	if (!err)
+		err = ppnd_check_survives(ppnd, ret_why);
+	if (!err)
+		err = find_flow(ppnd, caller, ret_why);
 	if (err)
 		return err;
 	err = ppn_datapath_clock(ppnd->dp, &now, &hz);
@@ -307,6 +308,8 @@ int ppnd_trial_confirm(struct ppnd *ppnd, const struct ppnd_caller *caller, uint
 		return -EPERM;
 	}
 	err = judge_caller(ppnd, caller, ret_why);
+	if (!err) /* what a trial outlives, a seal may not: a lease lapses later */
+		err = ppnd_check_survives(ppnd, ret_why);
 	if (err)
 		return err;
 	err = enforce(ppnd, PPN_TRIAL_CONFIRMED, uid);
