@@ -119,7 +119,9 @@ static const struct row rows[] = {
 	  0, 0, 1, PPN_CUT_KEPT, "ppn egress: tcp/any to 198.51.100.0/24", "" },
 	{ "out, nobody allows it", PPN_COLUMN_BOUND, IPPROTO_TCP, "192.0.2.9", "203.0.113.7", 4000,
 	  443, 0, 0, 0, PPN_CUT_GONE, "",
-	  "none in this version: a claimed node opens flows to its mesh only" },
+	  "ppn egress open tcp/443 203.0.113.7/32 --for TIME; what lasts is the roster's" },
+	{ "out, isolated", PPN_COLUMN_ISOLATED, IPPROTO_UDP, "198.51.100.9", "192.0.2.1", 4000, 123,
+	  0, 0, 0, PPN_CUT_GONE, "", "none while it is isolated: nothing leaves" },
 	{ "in from a port that egress names", PPN_COLUMN_BOUND, IPPROTO_UDP, "192.0.2.9",
 	  "192.0.2.1", 4000, 123, 1, 0, 0, PPN_CUT_GONE, "", "[rescue] udp/4000 = 192.0.2.1/32" },
 };
@@ -269,6 +271,46 @@ static void mounts(void **state)
 	assert_int_equal(ppn_cut_filesystem("ext4"), PPN_CUT_MEDIUM_LOCAL);
 }
 
+/* What would keep a mount is what would keep a flow. */
+static void mounts_kept(void **state)
+{
+	static const struct {
+		enum ppn_column column;
+		const char *server; /* NULL: not known */
+		uint16_t port;
+		const char *keep;
+	} table[] = {
+		{ PPN_COLUMN_BOUND, "192.0.2.5", 2049,
+		  "ppn egress open tcp/2049 192.0.2.5/32 --for TIME; what lasts is the roster's" },
+		{ PPN_COLUMN_BOUND, "192.0.2.5", 0,
+		  "ppn egress open of its server's port; what lasts is the roster's" },
+		{ PPN_COLUMN_BOUND, NULL, 2049,
+		  "ppn egress open of its server's port; what lasts is the roster's" },
+		{ PPN_COLUMN_HOLDING, "192.0.2.5", 2049,
+		  "none before the claim: a node opens no flows" },
+		{ PPN_COLUMN_ISOLATED, NULL, 0, "none while it is isolated: nothing leaves" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(table); i++) {
+		struct ppn_cut_mount mount = {
+			.point = "/srv",
+			.medium = PPN_CUT_MEDIUM_NETWORK_FS,
+			.has_server = table[i].server,
+			.server_rides = true,
+			.server_port = table[i].port,
+		};
+		struct ppn_cut_policy policy;
+		struct ppn_cut_answer answer;
+
+		policy_of(&policy, table[i].column);
+		addr(mount.server, table[i].server ? table[i].server : "");
+		ppn_cut_mount(&policy, &mount, &answer);
+		assert_int_equal(answer.cut, PPN_CUT_GONE);
+		assert_string_equal(answer.keep, table[i].keep);
+	}
+}
+
 static void prefixes(void **state)
 {
 	char text[PPN_PREFIX_TEXT_LEN];
@@ -288,8 +330,9 @@ static void prefixes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(sockets), cmocka_unit_test(interfaces), cmocka_unit_test(leases),
-		cmocka_unit_test(mounts),  cmocka_unit_test(prefixes),
+		cmocka_unit_test(sockets),     cmocka_unit_test(interfaces),
+		cmocka_unit_test(leases),      cmocka_unit_test(mounts),
+		cmocka_unit_test(mounts_kept), cmocka_unit_test(prefixes),
 	};
 
 	return cmocka_run_group_tests_name("cut", tests, NULL, NULL);

@@ -208,6 +208,25 @@ static bool judge_own(const struct ppn_cut_policy *policy, const struct ppn_cut_
 	return true;
 }
 
+/* What would let this out. remote NULL or port 0: not known. */
+static void answer_out(const struct ppn_cut_policy *policy, uint8_t proto, uint16_t port,
+		       const uint8_t *remote, struct ppn_cut_answer *ret)
+{
+	char prefix[PPN_PREFIX_TEXT_LEN];
+
+	if (policy->column == PPN_COLUMN_ISOLATED)
+		answer_keep(ret, PPN_CUT_GONE, "none while it is isolated: nothing leaves");
+	else if (policy->column != PPN_COLUMN_BOUND)
+		answer_keep(ret, PPN_CUT_GONE, "none before the claim: a node opens no flows");
+	else if (remote && port)
+		answer_keep(ret, PPN_CUT_GONE,
+			    "ppn egress open %s/%u %s --for TIME; what lasts is the roster's",
+			    proto_text(proto), port, ppn_prefix_text(prefix, remote, 128));
+	else
+		answer_keep(ret, PPN_CUT_GONE,
+			    "ppn egress open of its server's port; what lasts is the roster's");
+}
+
 static void judge_flow(const struct ppn_cut_policy *policy, const struct ppn_cut_socket *socket,
 		       struct ppn_cut_answer *ret)
 {
@@ -217,21 +236,14 @@ static void judge_flow(const struct ppn_cut_policy *policy, const struct ppn_cut
 		rule_for(policy, out, socket->proto, port, socket->remote);
 	char prefix[PPN_PREFIX_TEXT_LEN];
 
-	if (rule) {
-		/* Of a TCP flow that began before its rule the kernel saw no SYN. */
+	/* Of a TCP flow that began before its rule the kernel saw no SYN. */
+	if (rule)
 		say_rule(rule, out && !socket->recorded ? PPN_CUT_AGAIN : PPN_CUT_KEPT, ret);
-		return;
-	}
-	ppn_prefix_text(prefix, socket->remote, 128);
-	if (!out)
-		answer_keep(ret, PPN_CUT_GONE, "[rescue] %s/%u = %s", proto_text(socket->proto),
-			    port, prefix);
-	else if (policy->column == PPN_COLUMN_BOUND)
-		answer_keep(ret, PPN_CUT_GONE,
-			    "none in this version: a claimed node opens flows to its "
-			    "mesh only");
+	else if (out)
+		answer_out(policy, socket->proto, port, socket->remote, ret);
 	else
-		answer_keep(ret, PPN_CUT_GONE, "none before the claim: a node opens no flows");
+		answer_keep(ret, PPN_CUT_GONE, "[rescue] %s/%u = %s", proto_text(socket->proto),
+			    port, ppn_prefix_text(prefix, socket->remote, 128));
 }
 
 void ppn_cut_socket(const struct ppn_cut_policy *policy, const struct ppn_cut_socket *socket,
@@ -352,8 +364,8 @@ void ppn_cut_mount(const struct ppn_cut_policy *policy, const struct ppn_cut_mou
 	else if (rule)
 		say_rule(rule, PPN_CUT_AGAIN, ret_answer);
 	else
-		answer_keep(ret_answer, PPN_CUT_GONE,
-			    "none: its server must be reached by another way");
+		answer_out(policy, IPPROTO_TCP, mount->server_port,
+			   mount->has_server ? mount->server : NULL, ret_answer);
 }
 
 /* ---- guests ---- */
