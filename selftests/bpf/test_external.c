@@ -18,6 +18,7 @@ struct device {
 	uint8_t mac; /* its last byte; 0: no Ethernet */
 	bool external;
 	const char *why; /* of it */
+	bool tunnel;
 	uint32_t group, bridge; /* external ones; group 0: itself */
 	uint8_t n_mac; /* 3: more than fit; 0: not asked */
 };
@@ -38,11 +39,12 @@ static const struct machine machines[] = {
 		  { 4, "wwan0", "wwan", .external = true, .why = "modem" },
 		  { 5, "ppn0", "wireguard", .why = "mesh" },
 		  { 6, "veth7", "veth", .lower = 2, .mac = 6, .why = "veth: on no bus" },
-		  { 7, "tun0", "tun", .why = "tun: on no bus" },
-		  { 8, "wg0", "wireguard", .why = "on no bus" },
+		  { 7, "tun0", "tun", .why = "tun: on no bus", .tunnel = true },
+		  { 8, "wg0", "wireguard", .why = "on no bus", .tunnel = true },
 		  { 9, "dummy0", "dummy", .mac = 9, .why = "on no bus" },
 		  { 10, "vif1.0", "vif", "xen-backend", .mac = 10, .why = "guest's end" },
-		  { 11, "vx0", "vxlan", .lower = 2, .mac = 11, .why = "vxlan: on no bus" },
+		  { 11, "vx0", "vxlan", .lower = 2, .mac = 11, .why = "vxlan: on no bus", .tunnel = true },
+		  { 12, "tap0", "tun", .master = 9, .mac = 12, .why = "tun: on no bus" },
 	  } },
 	{ "named: only what can be sealed", .names = { "v*", "lo", "br?" },
 	  .devices = {
@@ -154,7 +156,8 @@ static bool agrees(const struct device *want, const struct ppn_device *got)
 {
 	uint8_t n_mac = got->macs_full ? 3 : got->n_local_mac;
 
-	if (got->external != want->external || !strstr(got->why, want->why))
+	if (got->external != want->external || got->tunnel != want->tunnel ||
+	    !strstr(got->why, want->why))
 		return false;
 	if (!want->external)
 		return true;
@@ -177,9 +180,10 @@ static void test_machine(const struct machine *m)
 		if (agrees(&m->devices[i], &devices[i]))
 			continue;
 		good = false;
-		printf("# %s: external %d, group %u, bridge %u, macs %u%s: %s\n", devices[i].name,
-		       devices[i].external, devices[i].group, devices[i].bridge,
-		       devices[i].n_local_mac, devices[i].macs_full ? "+" : "", devices[i].why);
+		printf("# %s: external %d, tunnel %d, group %u, bridge %u, macs %u%s: %s\n",
+		       devices[i].name, devices[i].external, devices[i].tunnel, devices[i].group,
+		       devices[i].bridge, devices[i].n_local_mac, devices[i].macs_full ? "+" : "",
+		       devices[i].why);
 	}
 	ok(good, m->what);
 }

@@ -159,26 +159,61 @@ static void sockets(void **state)
 	}
 }
 
+/* A rule that would pass the same packets outside a tunnel says nothing of those inside. */
+static void tunnels(void **state)
+{
+	struct ppn_cut_socket socket = {
+		.proto = IPPROTO_TCP,
+		.local_port = 22,
+		.remote_port = 4000,
+		.inbound = true,
+		.rides = true,
+		.tunnel = "wg0",
+	};
+	struct ppn_cut_policy policy;
+	struct ppn_cut_answer answer;
+
+	(void)state;
+	policy_of(&policy, PPN_COLUMN_HOLDING);
+	addr(socket.local, "10.8.0.1");
+	addr(socket.remote, "192.0.2.77");
+	ppn_cut_socket(&policy, &socket, &answer);
+	assert_int_equal(answer.cut, PPN_CUT_GONE);
+	assert_string_equal(answer.keep, "[rescue] of the port that wg0 itself comes in by, unless "
+					 "there is one");
+	socket.rides = false;
+	ppn_cut_socket(&policy, &socket, &answer);
+	assert_int_equal(answer.cut, PPN_CUT_UNTOUCHED);
+}
+
 static void interfaces(void **state)
 {
 	/* eth0, eth1 external; bond0 over eth1; bond0.7; br0 with bond0.7 and tap0; br1 with veth0. */
 	static const struct ppn_cut_link links[] = {
-		{ 1, 0, 0, false, 0 },
-		{ 2, 0, 0, true, PPN_UNDERLAY_DHCP },
-		{ 3, 4, 0, true, PPN_UNDERLAY_STATIC },
-		{ 4, 0, 0, false, 0 },
-		{ 5, 6, 4, false, 0 },
-		{ 6, 0, 0, false, 0 },
-		{ 7, 6, 0, false, 0 },
-		{ 8, 0, 0, false, 0 },
-		{ 9, 8, 0, false, 0 },
-		{ 20, 0, 21, false, 0 }, /* tables that never were */
-		{ 21, 0, 20, false, 0 },
-		{ 22, 22, 0, false, 0 },
+		{ 1, 0, 0, false, 0, false },
+		{ 2, 0, 0, true, PPN_UNDERLAY_DHCP, false },
+		{ 3, 4, 0, true, PPN_UNDERLAY_STATIC, false },
+		{ 4, 0, 0, false, 0, false },
+		{ 5, 6, 4, false, 0, false },
+		{ 6, 0, 0, false, 0, false },
+		{ 7, 6, 0, false, 0, false },
+		{ 8, 0, 0, false, 0, false },
+		{ 9, 8, 0, false, 0, false },
+		{ 20, 0, 21, false, 0, false }, /* tables that never were */
+		{ 21, 0, 20, false, 0, false },
+		{ 22, 22, 0, false, 0, false },
+		{ 30, 0, 0, false, 0, true }, /* wg0; vx0 over bond0; br2 with vx1 */
+		{ 31, 0, 4, false, 0, true },
+		{ 32, 0, 0, false, 0, false },
+		{ 33, 32, 0, false, 0, true },
 	};
-	static const uint32_t wanted[][2] = { { 1, 0 },	 { 2, 2 },  { 3, 3 }, { 4, 3 }, { 5, 3 },
-					      { 6, 3 },	 { 7, 0 },  { 8, 0 }, { 9, 0 }, { 20, 0 },
-					      { 22, 0 }, { 99, 0 }, { 0, 0 } };
+	static const uint32_t carried[][3] = { { 2, 2, 0 },   { 4, 3, 0 },   { 8, 0, 0 },
+					       { 30, 2, 30 }, { 31, 3, 31 }, { 32, 2, 33 },
+					       { 33, 2, 33 }, { 20, 0, 0 } };
+	static const uint32_t wanted[][2] = { { 1, 0 }, { 2, 2 },  { 3, 3 },  { 4, 3 },
+					      { 5, 3 }, { 6, 3 },  { 7, 0 },  { 8, 0 },
+					      { 9, 0 }, { 20, 0 }, { 22, 0 }, { 99, 0 },
+					      { 0, 0 }, { 30, 0 }, { 31, 3 }, { 32, 0 } };
 
 	(void)state;
 	for (size_t i = 0; i < ROWS(wanted); i++) {
@@ -186,6 +221,16 @@ static void interfaces(void **state)
 
 		if ((link ? link->ifindex : 0) != wanted[i][1])
 			fail_msg("%u rides on %u", wanted[i][0], link ? link->ifindex : 0);
+	}
+	for (size_t i = 0; i < ROWS(carried); i++) {
+		const struct ppn_cut_link *tunnel;
+		const struct ppn_cut_link *link =
+			ppn_cut_carries(links, ROWS(links), carried[i][0], &tunnel);
+
+		if ((link ? link->ifindex : 0) != carried[i][1] ||
+		    (tunnel ? tunnel->ifindex : 0) != carried[i][2])
+			fail_msg("%u is carried by %u, inside %u", carried[i][0],
+				 link ? link->ifindex : 0, tunnel ? tunnel->ifindex : 0);
 	}
 }
 
@@ -330,9 +375,10 @@ static void prefixes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(sockets),     cmocka_unit_test(interfaces),
-		cmocka_unit_test(leases),      cmocka_unit_test(mounts),
-		cmocka_unit_test(mounts_kept), cmocka_unit_test(prefixes),
+		cmocka_unit_test(sockets),    cmocka_unit_test(tunnels),
+		cmocka_unit_test(interfaces), cmocka_unit_test(leases),
+		cmocka_unit_test(mounts),     cmocka_unit_test(mounts_kept),
+		cmocka_unit_test(prefixes),
 	};
 
 	return cmocka_run_group_tests_name("cut", tests, NULL, NULL);

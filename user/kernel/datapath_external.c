@@ -56,6 +56,19 @@ static bool is_over(const struct ppn_device *device)
 	return device->lower && is_kind(device, kinds, 6);
 }
 
+/* A tap that is a port of a bridge is a guest's end. */
+static bool is_tunnel(const struct ppn_device *device)
+{
+	static const char *const kinds[] = {
+		"wireguard", "ovpn",   "gre",	  "gretap", "ip6gre", "ip6gretap", "erspan",
+		"ip6erspan", "ipip",   "sit",	  "ip6tnl", "vti",    "vti6",	   "xfrm",
+		"vxlan",     "geneve", "bareudp", "ppp",    "gtp",    "amt",
+	};
+
+	return is_kind(device, kinds, sizeof(kinds) / sizeof(kinds[0])) ||
+	       (!strcmp(device->kind, "tun") && !device->master);
+}
+
 /* A bus whose devices are the guests' own ends. */
 static bool is_guest_bus(const char *bus)
 {
@@ -295,6 +308,7 @@ void ppn_device_decide(const struct ppn_external *rule, struct ppn_device *devic
 		device->external = !never(&t, device) && is_external(&t, device);
 		device->over = is_over(device);
 		device->gathers = is_bond(device);
+		device->tunnel = !device->external && !is_mesh(rule, device) && is_tunnel(device);
 		find_group(&t, device);
 		if (device->external)
 			find_above(&t, device);

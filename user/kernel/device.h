@@ -52,6 +52,7 @@ struct ppn_device {
 	bool bond_member; /* or a team's: it speaks LACP */
 	bool over; /* a VLAN, macvlan ...: its frames are those of `lower` */
 	bool gathers; /* a bond, a team: its frames are those of its members */
+	bool tunnel; /* its frames travel inside packets of other devices, external ones as likely as not */
 	uint32_t group; /* the bond above it, else itself: what DHCP is asked on */
 	uint32_t bridge; /* the bridge above it, its bond or its VLAN; 0: none */
 	/*

@@ -75,8 +75,18 @@ static const struct ppn_cut_link *find_link(const struct ppn_cut_link *links, si
 	return NULL;
 }
 
+static const struct ppn_cut_link *first_external(const struct ppn_cut_link *links, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (links[i].external)
+			return &links[i];
+	return NULL;
+}
+
+/* tunnel: NULL, if what is inside a tunnel is not asked for. */
 static const struct ppn_cut_link *rides(const struct ppn_cut_link *links, size_t n,
-					uint32_t ifindex, unsigned int depth)
+					uint32_t ifindex, unsigned int depth,
+					const struct ppn_cut_link **tunnel)
 {
 	const struct ppn_cut_link *link = find_link(links, n, ifindex), *below;
 
@@ -84,17 +94,32 @@ static const struct ppn_cut_link *rides(const struct ppn_cut_link *links, size_t
 		return NULL;
 	if (link->external)
 		return link;
-	below = rides(links, n, link->lower, depth - 1);
+	below = rides(links, n, link->lower, depth - 1, tunnel);
 	for (size_t i = 0; !below && i < n; i++)
 		if (links[i].master == ifindex)
-			below = rides(links, n, links[i].ifindex, depth - 1);
-	return below;
+			below = rides(links, n, links[i].ifindex, depth - 1, tunnel);
+	if (!tunnel || !link->tunnel)
+		return below;
+	*tunnel = link;
+	return below ? below : first_external(links, n);
 }
 
 const struct ppn_cut_link *ppn_cut_rides(const struct ppn_cut_link *links, size_t n,
 					 uint32_t ifindex)
 {
-	return rides(links, n, ifindex, RIDE_DEPTH);
+	return rides(links, n, ifindex, RIDE_DEPTH, NULL);
+}
+
+const struct ppn_cut_link *ppn_cut_carries(const struct ppn_cut_link *links, size_t n,
+					   uint32_t ifindex, const struct ppn_cut_link **ret_tunnel)
+{
+	const struct ppn_cut_link *link;
+
+	*ret_tunnel = NULL;
+	link = rides(links, n, ifindex, RIDE_DEPTH, ret_tunnel);
+	if (!link)
+		*ret_tunnel = NULL;
+	return link;
 }
 
 /* ---- sockets ---- */
@@ -257,6 +282,10 @@ void ppn_cut_socket(const struct ppn_cut_policy *policy, const struct ppn_cut_so
 		answer_rule(ret_answer, PPN_CUT_UNTOUCHED, "the mesh");
 	else if (!socket->rides)
 		answer_rule(ret_answer, PPN_CUT_UNTOUCHED, "no external interface");
+	else if (socket->tunnel) /* no rule of the seal looks inside */
+		answer_keep(ret_answer, PPN_CUT_GONE,
+			    "[rescue] of the port that %s itself comes in by, unless there is one",
+			    socket->tunnel);
 	else if (!judge_own(policy, socket, ret_answer)) {
 		if (socket->listens)
 			judge_listener(policy, socket, ret_answer);

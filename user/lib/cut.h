@@ -71,6 +71,7 @@ struct ppn_cut_link {
 		lower; /* bridge or bond it is a port of; device it sits on; 0: none */
 	bool external;
 	enum ppn_underlay underlay; /* of an external one */
+	bool tunnel; /* its traffic goes inside packets of others */
 };
 
 /*
@@ -80,12 +81,21 @@ struct ppn_cut_link {
 const struct ppn_cut_link *ppn_cut_rides(const struct ppn_cut_link *links, size_t n,
 					 uint32_t ifindex);
 
+/*
+ * The same, inside a tunnel's packets too: a tunnel on nothing external is taken for one over the first external
+ * interface there is. *ret_tunnel: that tunnel, or NULL.
+ */
+const struct ppn_cut_link *ppn_cut_carries(const struct ppn_cut_link *links, size_t n,
+					   uint32_t ifindex,
+					   const struct ppn_cut_link **ret_tunnel);
+
 struct ppn_cut_socket {
 	uint8_t proto;
 	uint8_t local[16], remote[16]; /* local zeros: any */
 	uint16_t local_port, remote_port;
 	bool listens, inbound; /* inbound: the other side opened it */
 	bool rides; /* its local address, or any of the machine's, is on an external interface */
+	const char *tunnel; /* it rides inside packets of this device; NULL: by itself */
 	bool recorded; /* egress: the kernel's table has this flow */
 };
 void ppn_cut_socket(const struct ppn_cut_policy *policy, const struct ppn_cut_socket *socket,
