@@ -54,6 +54,27 @@ is "the session as well" "$(row flow '192.0.2.2 port 8080 with 192.0.2.1 ' .cut)
 is "what listens on loopback is not in the list" "$(row listener 'tcp/5432' .cut)" ""
 check "but counted" test "$(ppn seal check --json | jq .untouched)" -gt 0
 is "its own claim port is not open yet: no authority is pinned" "$(row listener 'tcp/9443' '.cut')" ""
+# Another tunnel than the mesh, whose packets cross what the seal holds.
+tunnel() { # NODE PEER ADDRESS
+	node_exec "$1" ip link add vx0 type vxlan id 7 remote "$2" dstport 4789
+	node_exec "$1" ip addr add "$3/24" dev vx0
+	node_exec "$1" ip link set vx0 up
+}
+tunnel desk 192.0.2.2 198.51.100.1
+tunnel box 192.0.2.1 198.51.100.2
+node_start box within nc -lk 198.51.100.2 2200
+node_start desk through bash -c 'until exec 3<>/dev/tcp/198.51.100.2/2200; do sleep .1; done; exec sleep infinity <&3'
+wait_for 10 bash -c "[ -n \"\$(nsenter -t $(node_pid box within) -n ss -Htn state established sport = 2200)\" ]"
+is "a session through another tunnel is cut with it" "$(row flow '198.51.100.2 port 2200 with' '.cut + ", " + .keep')" \
+	"cut, [rescue] of the port that vx0 itself comes in by, unless there is one"
+is "and a session" "$(row flow '198.51.100.2 port 2200 with' .session)" true
+node_stop desk session
+node_stop box ppnd
+ppnd_anew() { rm -r "$DIR/state"; node_exec box sh -c 'rm -r /sys/fs/bpf/ppn; ip link set dev eth0 xdp off; nft flush ruleset'; }
+ppnd_anew
+start
+is "by itself it makes a first start observe" "$(ppn status --json | jq -r .seal.mode)" observe
+
 check "people read whose it is" grep -qE 'listener +tcp/8080 on 192.0.2.2 \(nc, [0-9]+\)' <(ppn seal check)
 check "and how to keep it" grep -q 'keep it: \[rescue\] tcp/8080' <(ppn seal check)
 is "nothing that the machine would not survive: exit 0" "$(exit_of ppn seal check)" 0

@@ -93,6 +93,9 @@ check "(in words)" says 'this is your own connection'
 check "(and what would keep it)" says '[rescue] tcp/22'
 check "no such time" said_exits 2 one 'ppn seal --try soon'
 check "too short a time" said_exits 2 one 'ppn seal --try 5s'
+check "nor will it be told that nobody's is cut" exits 2 ppn seal </dev/null
+check "(each session may be the caller's)" says 'this may be your own connection, and will be cut: tcp 192.0.2.2 port 22'
+check_fails "(not where it is known)" eval 'said_exits 2 one "ppn seal </dev/null" && says "may be"'
 check "nobody's connection" exits 8 ppn seal --try 60s
 check "(in words)" says 'which connection is yours cannot be told'
 lease() { node_exec box ip addr "$1" 192.0.2.77/24 dev eth0 ${2:+valid_lft "$2" preferred_lft "$2"}; }

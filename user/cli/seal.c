@@ -337,15 +337,16 @@ static void say_mine(const json_t *row, bool tries)
 }
 
 /*
- * What the machine would not survive ends it here; that the caller's own session would be cut is said, and
- * asked about even where somebody has said --yes and can be asked.
+ * What the machine would not survive ends it here; that the caller's own session would be cut is said. Where
+ * nobody can tell which one that is (tmux, screen, cron), each one that would be cut may be it.
  */
 static enum ppn_exit look_before(const struct cli *cli, bool tries)
 {
 	enum ppn_exit code;
 	json_t *caller = with_caller(json_object()), *row;
-	json_t *answer = cli_ask(cli, json_pack("{s:s}", "verb", "check"), &code);
+	json_t *answer = cli_ask(cli, with_caller(json_pack("{s:s}", "verb", "check")), &code);
 	const json_t *rows = json_object_get(answer, "rows");
+	const bool known = json_is_true(json_object_get(answer, "caller_known"));
 	size_t i;
 
 	json_array_foreach(rows, i, row) {
@@ -353,6 +354,9 @@ static enum ppn_exit look_before(const struct cli *cli, bool tries)
 			say_row("this machine lives on it", row);
 		if (is_cut(row) && is_mine(row, json_object_get(caller, "inodes")))
 			say_mine(row, tries);
+		else if (!known && !tries && is_cut(row) &&
+			 json_is_true(json_object_get(row, "session")))
+			say_row("this may be your own connection, and will be cut", row);
 	}
 	if (answer && code == PPN_EXIT_REFUSED)
 		(void)cli_error(cli, code, "not sealed: see `ppn seal check`");

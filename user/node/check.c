@@ -29,6 +29,8 @@ struct check {
 	enum ppn_cut worst;
 	size_t n_untouched;
 	bool cut_short;
+	const struct ppnd_caller *caller; /* NULL: nobody asks about it */
+	bool caller_known;
 	char refused[160]; /* the first of them; "": none */
 };
 
@@ -41,9 +43,9 @@ static void push(struct ppn_ctl_call *call, json_t **rows, json_t *row)
 	(void)json_array_append_new(*rows, row);
 }
 
-/* inode: of a socket, by which the asker finds its program; 0: none. */
+/* socket: by its inode the asker finds its program; NULL: none. */
 static void add(struct check *check, const char *kind, const char *what,
-		const struct ppn_cut_answer *answer, uint64_t inode)
+		const struct ppn_cut_answer *answer, const struct ppn_socket *socket)
 {
 	if (answer->cut > check->worst)
 		check->worst = answer->cut;
@@ -56,9 +58,11 @@ static void add(struct check *check, const char *kind, const char *what,
 	if (!check->call)
 		return;
 	push(check->call, &check->rows,
-	     json_pack("{s:s, s:s, s:s, s:s, s:s, s:b, s:I}", "kind", kind, "what", what, "cut",
-		       ppn_cut_text(answer->cut), "rule", answer->rule, "keep", answer->keep, "own",
-		       (int)answer->own, "inode", (json_int_t)inode));
+	     json_pack("{s:s, s:s, s:s, s:s, s:s, s:b, s:b, s:I}", "kind", kind, "what", what,
+		       "cut", ppn_cut_text(answer->cut), "rule", answer->rule, "keep", answer->keep,
+		       "own", (int)answer->own, "session",
+		       (int)(socket && ppnd_facts_is_session(check->ppnd, &check->facts, socket)),
+		       "inode", socket ? (json_int_t)socket->inode : (json_int_t)0));
 }
 
 /* ---- the policy that would enforce ---- */
@@ -141,12 +145,14 @@ static void check_sockets(struct check *check)
 
 	for (size_t i = 0; i < facts->sockets.n; i++) {
 		const struct ppn_socket *socket = &facts->sockets.socket[i];
+		const struct ppn_device *tunnel = ppnd_facts_tunnel(facts, socket->local);
 		struct ppn_cut_socket fact = {
 			.proto = socket->proto,
 			.local_port = socket->local_port,
 			.remote_port = socket->remote_port,
 			.listens = socket->listens,
 			.rides = ppnd_facts_rides(facts, socket),
+			.tunnel = tunnel ? tunnel->name : NULL,
 		};
 		struct ppn_cut_answer answer = { 0 };
 		char what[160];
@@ -161,7 +167,7 @@ static void check_sockets(struct check *check)
 		fact.recorded = !socket->listens && is_recorded(check->ppnd, socket);
 		ppn_cut_socket(&check->policy, &fact, &answer);
 		describe_socket(what, socket);
-		add(check, socket->listens ? "listener" : "flow", what, &answer, socket->inode);
+		add(check, socket->listens ? "listener" : "flow", what, &answer, socket);
 	}
 }
 
@@ -192,7 +198,7 @@ static void check_addresses(struct check *check)
 		snprintf(what, sizeof(what), "%s on %s, %s, valid for %u s",
 			 ppn_address_text(text, addr->addr), device->name,
 			 addr->by_ra ? "by a router" : "a lease", addr->valid_s);
-		add(check, "address", what, &answer, 0);
+		add(check, "address", what, &answer, NULL);
 	}
 }
 
@@ -225,7 +231,7 @@ static int check_mounts(struct check *check)
 		ppn_cut_mount(&check->policy, &fact, &answer);
 		snprintf(what, sizeof(what), "%.60s, %s %.40s", mounts[i].point,
 			 ppn_cut_medium_text(fact.medium), block[0] ? block : mounts[i].source);
-		add(check, "mount", what, &answer, 0);
+		add(check, "mount", what, &answer, NULL);
 	}
 	return 0;
 }
@@ -248,8 +254,15 @@ static void check_guests(struct check *check)
 		snprintf(what, sizeof(what), "%02x:%02x:%02x:%02x:%02x:%02x behind %s",
 			 guest->mac[0], guest->mac[1], guest->mac[2], guest->mac[3], guest->mac[4],
 			 guest->mac[5], port->name);
-		add(check, "guest", what, &answer, 0);
+		add(check, "guest", what, &answer, NULL);
 	}
+}
+
+/* On a console, or over a connection that is among the sockets here. */
+static bool knows_caller(const struct check *check, const struct ppnd_caller *caller)
+{
+	return caller->console ||
+	       ppnd_facts_callers(check->ppnd, &check->facts, caller, ppnd_facts_from_outside);
 }
 
 static int check_all(struct check *check)
@@ -265,25 +278,28 @@ static int check_all(struct check *check)
 		check_guests(check);
 		check_sockets(check);
 	}
+	check->caller_known = check->caller && !err && knows_caller(check, check->caller);
 	check->cut_short = check->facts.sockets.cut;
 	ppnd_facts_free(&check->facts);
 	return err;
 }
 
-int ppnd_check(struct ppnd *ppnd, struct ppn_ctl_call *call, json_t **ret_answer)
+int ppnd_check(struct ppnd *ppnd, const struct ppnd_caller *caller, struct ppn_ctl_call *call,
+	       json_t **ret_answer)
 {
-	struct check check = { .ppnd = ppnd, .call = call, .rows = json_array() };
+	struct check check = { .ppnd = ppnd, .call = call, .caller = caller, .rows = json_array() };
 	int err = check_all(&check);
 
 	if (err) {
 		json_decref(check.rows);
 		return err;
 	}
-	*ret_answer = json_pack("{s:s, s:s, s:I, s:b, s:o, s:o}", "state",
+	*ret_answer = json_pack("{s:s, s:s, s:I, s:b, s:b, s:o, s:o}", "state",
 				ppn_state_text(ppnd->genesis.state), "worst",
 				ppn_cut_text(check.worst), "untouched",
 				(json_int_t)check.n_untouched, "cut_short", (int)check.cut_short,
-				"unmatched", ppnd_seal_unmatched_json(ppnd), "rows", check.rows);
+				"caller_known", (int)check.caller_known, "unmatched",
+				ppnd_seal_unmatched_json(ppnd), "rows", check.rows);
 	return check.worst == PPN_CUT_REFUSED ? -EBUSY : 0;
 }
 

@@ -338,9 +338,13 @@ static void verb_check(struct ppnd *ppnd, struct ppn_ctl_call *call, json_t *req
 {
 	json_t *answer = NULL;
 	const bool observed = json_is_true(json_object_get(request, "observed"));
-	int err = observed ? ppnd_observed(ppnd, call, &answer) : ppnd_check(ppnd, call, &answer);
+	struct ppnd_caller caller;
+	int err;
 
 	(void)uid;
+	read_caller(&caller, request);
+	err = observed ? ppnd_observed(ppnd, call, &answer) :
+			 ppnd_check(ppnd, &caller, call, &answer);
 	if (!answer)
 		ppn_ctl_error(call, PPN_EXIT_FAILURE, "sockets, addresses, mounts: %s",
 			      strerror(-err));

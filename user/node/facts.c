@@ -26,6 +26,7 @@ static int read_devices(struct ppnd *ppnd, struct ppnd_facts *facts)
 			.master = device->master,
 			.lower = device->lower,
 			.external = device->external,
+			.tunnel = device->tunnel,
 			.underlay = ppnd_config_underlay(&ppnd->config, device->name),
 		};
 	}
@@ -76,13 +77,33 @@ static const struct ppn_cut_link *first_external(const struct ppnd_facts *facts)
 	return NULL;
 }
 
+static const struct ppn_cut_link *behind(const struct ppnd_facts *facts,
+					 const uint8_t addr[static 16],
+					 const struct ppn_cut_link **ret_tunnel)
+{
+	*ret_tunnel = NULL;
+	for (size_t i = 0; i < facts->n_addrs; i++)
+		if (!memcmp(facts->addr[i].addr, addr, 16))
+			return ppn_cut_carries(facts->link, facts->n_devices,
+					       facts->addr[i].ifindex, ret_tunnel);
+	return first_external(facts);
+}
+
 const struct ppn_cut_link *ppnd_facts_behind(const struct ppnd_facts *facts,
 					     const uint8_t addr[static 16])
 {
-	for (size_t i = 0; i < facts->n_addrs; i++)
-		if (!memcmp(facts->addr[i].addr, addr, 16))
-			return ppn_cut_rides(facts->link, facts->n_devices, facts->addr[i].ifindex);
-	return first_external(facts);
+	const struct ppn_cut_link *tunnel;
+
+	return behind(facts, addr, &tunnel);
+}
+
+const struct ppn_device *ppnd_facts_tunnel(const struct ppnd_facts *facts,
+					   const uint8_t addr[static 16])
+{
+	const struct ppn_cut_link *tunnel;
+
+	(void)behind(facts, addr, &tunnel);
+	return tunnel ? ppnd_facts_device(facts, tunnel->ifindex) : NULL;
 }
 
 static bool is_own(const struct ppnd_facts *facts, const uint8_t addr[static 16])
@@ -132,6 +153,28 @@ bool ppnd_facts_from_outside(const struct ppnd *ppnd, const struct ppnd_facts *f
 {
 	return came_in(facts, socket) &&
 	       (over_mesh(ppnd, socket) || ppnd_facts_behind(facts, socket->local));
+}
+
+bool ppnd_facts_among(uint64_t inode, const uint64_t *inodes, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (inodes[i] == inode)
+			return true;
+	return false;
+}
+
+const struct ppn_socket *ppnd_facts_callers(const struct ppnd *ppnd, const struct ppnd_facts *facts,
+					    const struct ppnd_caller *caller,
+					    ppnd_facts_is_fn *is_one)
+{
+	for (size_t i = 0; i < facts->sockets.n; i++) {
+		const struct ppn_socket *socket = &facts->sockets.socket[i];
+
+		if (socket->inode && ppnd_facts_among(socket->inode, caller->inode, caller->n) &&
+		    is_one(ppnd, facts, socket))
+			return socket;
+	}
+	return NULL;
 }
 
 const char *ppnd_facts_who(char ret_who[static PPND_WHO_LEN], const struct ppn_socket *socket)

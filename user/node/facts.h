@@ -12,6 +12,7 @@
 #include "lib/cut.h"
 
 struct ppnd;
+struct ppnd_caller;
 
 struct ppnd_facts {
 	struct ppn_sockets sockets;
@@ -29,6 +30,9 @@ void ppnd_facts_free(struct ppnd_facts *facts);
  * address that no device has is taken for an external one's. */
 const struct ppn_cut_link *ppnd_facts_behind(const struct ppnd_facts *facts,
 					     const uint8_t addr[static 16]);
+/* The tunnel on the way there; NULL: none. */
+const struct ppn_device *ppnd_facts_tunnel(const struct ppnd_facts *facts,
+					   const uint8_t addr[static 16]);
 const struct ppn_device *ppnd_facts_device(const struct ppnd_facts *facts, uint32_t ifindex);
 /* Its packets cross an external interface. */
 bool ppnd_facts_rides(const struct ppnd_facts *facts, const struct ppn_socket *socket);
@@ -38,6 +42,14 @@ bool ppnd_facts_is_session(const struct ppnd *ppnd, const struct ppnd_facts *fac
 /* The same, or one that came in over the mesh: there is a way in. */
 bool ppnd_facts_from_outside(const struct ppnd *ppnd, const struct ppnd_facts *facts,
 			     const struct ppn_socket *socket);
+
+bool ppnd_facts_among(uint64_t inode, const uint64_t *inodes, size_t n);
+/* The caller's connection, of those that is_one() takes; NULL: none of its sockets is one. */
+typedef bool ppnd_facts_is_fn(const struct ppnd *ppnd, const struct ppnd_facts *facts,
+			      const struct ppn_socket *socket);
+const struct ppn_socket *ppnd_facts_callers(const struct ppnd *ppnd, const struct ppnd_facts *facts,
+					    const struct ppnd_caller *caller,
+					    ppnd_facts_is_fn *is_one);
 
 /* "192.0.2.7 to port 22" */
 #define PPND_WHO_LEN 96

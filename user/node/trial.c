@@ -92,31 +92,6 @@ static void set_timer(struct ppnd *ppnd)
 
 /* ---- whose connection ---- */
 
-static bool is_among(uint64_t inode, const uint64_t *inodes, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		if (inodes[i] == inode)
-			return true;
-	return false;
-}
-
-typedef bool is_one_fn(const struct ppnd *ppnd, const struct ppnd_facts *facts,
-		       const struct ppn_socket *socket);
-
-/* The caller's connection, of those that is_one() takes; NULL: none of its sockets is one. */
-static const struct ppn_socket *callers(const struct ppnd *ppnd, const struct ppnd_facts *facts,
-					const struct ppnd_caller *caller, is_one_fn *is_one)
-{
-	for (size_t i = 0; i < facts->sockets.n; i++) {
-		const struct ppn_socket *socket = &facts->sockets.socket[i];
-
-		if (socket->inode && is_among(socket->inode, caller->inode, caller->n) &&
-		    is_one(ppnd, facts, socket))
-			return socket;
-	}
-	return NULL;
-}
-
 static struct ppn_flow_key flow_of(const struct ppn_socket *socket)
 {
 	struct ppn_flow_key key = {
@@ -168,6 +143,26 @@ static int may_begin(const struct ppnd *ppnd, char ret_why[static PPN_WHY_LEN])
 	return why ? -EPERM : 0;
 }
 
+/* What a trial spares by its addresses is not seen inside another's packets. */
+static int may_spare(const struct ppnd_facts *facts, const struct ppn_socket *socket,
+		     const struct ppnd_caller *caller, char ret_why[static PPN_WHY_LEN])
+{
+	const struct ppn_device *tunnel = socket ? ppnd_facts_tunnel(facts, socket->local) : NULL;
+
+	if (tunnel)
+		snprintf(ret_why, PPN_WHY_LEN,
+			 "your connection comes inside %s, which a trial cannot spare: say it in a "
+			 "session that does not, or on a console",
+			 tunnel->name);
+	else if (!socket && !caller->console)
+		snprintf(ret_why, PPN_WHY_LEN,
+			 "which connection is yours cannot be told: say it in the session itself "
+			 "(not in tmux or screen), or on a console");
+	else
+		return 0;
+	return -EPERM;
+}
+
 static int find_flow(struct ppnd *ppnd, const struct ppnd_caller *caller,
 		     char ret_why[static PPN_WHY_LEN])
 {
@@ -180,12 +175,11 @@ static int find_flow(struct ppnd *ppnd, const struct ppnd_caller *caller,
 		snprintf(ret_why, PPN_WHY_LEN, "looking for your connection: %s", strerror(-err));
 		return err;
 	}
-	socket = callers(ppnd, &facts, caller, ppnd_facts_is_session);
+	socket = ppnd_facts_callers(ppnd, &facts, caller, ppnd_facts_is_session);
 	memset(&ppnd->trial.flow, 0, sizeof(ppnd->trial.flow));
-	if (socket)
+	err = may_spare(&facts, socket, caller, ret_why);
+	if (!err && socket)
 		ppnd->trial.flow = flow_of(socket);
-	else if (!caller->console)
-		err = -ENOENT;
 	if (!err && remember(ppnd, &facts)) {
 		err = -EPERM;
 		snprintf(
@@ -193,11 +187,7 @@ static int find_flow(struct ppnd *ppnd, const struct ppnd_caller *caller,
 			"more than %d sockets, or no memory for them: a new connection could not be "
 			"told from an old one; `ppn seal check`, then `ppn seal --yes`",
 			PPN_SOCKETS_MAX);
-	} else if (err)
-		snprintf(ret_why, PPN_WHY_LEN,
-			 "which connection is yours cannot be told: say it in the session itself "
-			 "(not in tmux or screen), or on a console");
-	else if (socket)
+	} else if (!err && socket)
 		ppn_log(LOG_NOTICE, "a trial spares %s", ppnd_facts_who(who, socket));
 	ppnd_facts_free(&facts);
 	return err;
@@ -243,7 +233,7 @@ static bool is_old(const struct ppnd_trial *trial, const struct ppn_socket *sock
 	const struct ppn_flow_key flow = flow_of(socket);
 
 	return !trial->before || !memcmp(&flow, &trial->flow, sizeof(flow)) ||
-	       is_among(socket->inode, trial->before, trial->n_before);
+	       ppnd_facts_among(socket->inode, trial->before, trial->n_before);
 }
 
 /* A new connection proves a way in; the console is one. Who has neither may be cut off already. */
@@ -259,7 +249,7 @@ static int judge_caller(struct ppnd *ppnd, const struct ppnd_caller *caller,
 		snprintf(ret_why, PPN_WHY_LEN, "looking for your connection: %s", strerror(-err));
 		return err;
 	}
-	socket = callers(ppnd, &facts, caller, ppnd_facts_from_outside);
+	socket = ppnd_facts_callers(ppnd, &facts, caller, ppnd_facts_from_outside);
 	if (socket && is_old(&ppnd->trial, socket))
 		why = "this connection was there before the trial, or before ppnd's last start, "
 		      "and proves nothing: confirm from a new one, or on a console";
