@@ -75,6 +75,28 @@ ppnd_anew
 start
 is "by itself it makes a first start observe" "$(ppn status --json | jq -r .seal.mode)" observe
 
+# DHCP clients whose scripts add an address without a lifetime: the seal would stop their renewals all the same.
+printf 'start 192.0.2.100\nend 192.0.2.110\ninterface eth0\nlease_file %s\noption subnet 255.255.255.0\n' "$WORLD/leases" >"$WORLD/udhcpd.conf"
+touch "$WORLD/leases"
+printf '#!/bin/sh\n[ "$1" != bound ] || ip addr add "$ip/24" dev "$interface"\n' >"$WORLD/udhcpc.sh"
+chmod +x "$WORLD/udhcpc.sh"
+is "an address without a client is for ever" "$(row address '192.0.2.2 ' .cut)" ""
+node_start desk udhcpd busybox udhcpd -f -S "$WORLD/udhcpd.conf"
+node_start box client udhcpc -f -i eth0 -s "$WORLD/udhcpc.sh" -t 5 -T 1
+wait_for 10 bash -c "nsenter -t $(node_pid box client) -n ip -o addr show dev eth0 | grep -q 'inet 192.0.2.1[01]'"
+is "udhcpc's, which holds no socket now" "$(node_exec box ss -Hunl sport = 68)$(row address '192.0.2.1[01]. ' '.cut + ", " + .keep')" \
+	"refused, [underlay] eth0 = dhcp"
+check "(in words)" grep -q "^refused .*on eth0, a DHCP client's" <(ppn seal check)
+node_stop box client
+is "without it, its address stays" "$(row address '192.0.2.1[01]. ' .cut)" ""
+node_start box dump tcpdump -i eth0 -w /dev/null
+is "tcpdump is no client" "$(row address '192.0.2.1[01]. ' .cut)" ""
+node_stop box dump
+node_start box client nc -luk 0.0.0.0 68
+wait_for 5 bash -c "[ -n \"\$(nsenter -t $(node_pid box client) -n ss -Hunl sport = 68)\" ]"
+is "a client that listens: refused" "$(row address '192.0.2.1[01]. ' .cut)" refused
+node_stop box client
+node_exec box ip addr flush dev eth0 to 192.0.2.96/27
 check "people read whose it is" grep -qE 'listener +tcp/8080 on 192.0.2.2 \(nc, [0-9]+\)' <(ppn seal check)
 check "and how to keep it" grep -q 'keep it: \[rescue\] tcp/8080' <(ppn seal check)
 is "nothing that the machine would not survive: exit 0" "$(exit_of ppn seal check)" 0

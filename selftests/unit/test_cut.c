@@ -239,23 +239,35 @@ static void leases(void **state)
 	static const struct {
 		bool v4, by_ra;
 		uint32_t valid_s;
+		bool client;
 		enum ppn_underlay underlay;
 		enum ppn_cut cut;
 		const char *text;
 	} table[] = {
-		{ 1, 0, UINT32_MAX, PPN_UNDERLAY_LINK_LOCAL, PPN_CUT_UNTOUCHED,
+		{ 1, 0, UINT32_MAX, 0, PPN_UNDERLAY_LINK_LOCAL, PPN_CUT_UNTOUCHED,
 		  "its address is for ever" },
-		{ 1, 0, 3600, PPN_UNDERLAY_DHCP, PPN_CUT_KEPT, "[underlay] eth0 = dhcp" },
-		{ 1, 0, 3600, PPN_UNDERLAY_STATIC, PPN_CUT_REFUSED, "[underlay] eth0 = dhcp" },
-		{ 0, 0, 3600, PPN_UNDERLAY_LINK_LOCAL, PPN_CUT_REFUSED, "[underlay] eth0 = dhcp" },
-		{ 0, 0, 3600, PPN_UNDERLAY_SLAAC, PPN_CUT_REFUSED, "[underlay] eth0 = dhcp" },
-		{ 0, 1, 3600, PPN_UNDERLAY_SLAAC, PPN_CUT_KEPT, "[underlay] eth0 = slaac" },
-		{ 0, 1, 3600, PPN_UNDERLAY_DHCP, PPN_CUT_REFUSED, "[underlay] eth0 = slaac" },
+		{ 1, 0, UINT32_MAX, 1, PPN_UNDERLAY_STATIC, PPN_CUT_REFUSED,
+		  "[underlay] eth0 = dhcp" },
+		{ 1, 0, UINT32_MAX, 1, PPN_UNDERLAY_SLAAC, PPN_CUT_REFUSED,
+		  "[underlay] eth0 = dhcp" },
+		{ 1, 0, UINT32_MAX, 1, PPN_UNDERLAY_DHCP, PPN_CUT_KEPT, "[underlay] eth0 = dhcp" },
+		{ 0, 0, UINT32_MAX, 1, PPN_UNDERLAY_LINK_LOCAL, PPN_CUT_REFUSED,
+		  "[underlay] eth0 = dhcp" },
+		{ 0, 0, UINT32_MAX, 1, PPN_UNDERLAY_SLAAC, PPN_CUT_UNTOUCHED,
+		  "its address is for ever" },
+		{ 1, 0, 3600, 0, PPN_UNDERLAY_DHCP, PPN_CUT_KEPT, "[underlay] eth0 = dhcp" },
+		{ 1, 0, 3600, 0, PPN_UNDERLAY_STATIC, PPN_CUT_REFUSED, "[underlay] eth0 = dhcp" },
+		{ 0, 0, 3600, 0, PPN_UNDERLAY_LINK_LOCAL, PPN_CUT_REFUSED,
+		  "[underlay] eth0 = dhcp" },
+		{ 0, 0, 3600, 0, PPN_UNDERLAY_SLAAC, PPN_CUT_REFUSED, "[underlay] eth0 = dhcp" },
+		{ 0, 1, 3600, 0, PPN_UNDERLAY_SLAAC, PPN_CUT_KEPT, "[underlay] eth0 = slaac" },
+		{ 0, 1, 3600, 0, PPN_UNDERLAY_DHCP, PPN_CUT_REFUSED, "[underlay] eth0 = slaac" },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < ROWS(table); i++) {
-		const struct ppn_cut_lease lease = { table[i].v4, table[i].by_ra, table[i].valid_s,
+		const struct ppn_cut_lease lease = { table[i].v4,	table[i].by_ra,
+						     table[i].valid_s,	table[i].client,
 						     table[i].underlay, "eth0" };
 		struct ppn_cut_answer answer;
 

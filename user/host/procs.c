@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "host/cleanup.h"
@@ -155,16 +156,16 @@ static bool add(void *arg, uint64_t inode)
 	return true;
 }
 
-static void read_name(struct table *table)
+static void read_name(int pid, char ret_name[static PPN_PROC_NAME_LEN])
 {
 	char path[64];
 	FILE *file;
 
-	snprintf(path, sizeof(path), "/proc/%d/comm", table->pid);
-	memset(table->name, 0, sizeof(table->name));
+	snprintf(path, sizeof(path), "/proc/%d/comm", pid);
+	memset(ret_name, 0, PPN_PROC_NAME_LEN);
 	file = fopen(path, "re");
-	if (file && fgets(table->name, sizeof(table->name), file))
-		table->name[strcspn(table->name, "\n")] = '\0';
+	if (file && fgets(ret_name, PPN_PROC_NAME_LEN, file))
+		ret_name[strcspn(ret_name, "\n")] = '\0';
 	if (file)
 		fclose(file);
 }
@@ -190,7 +191,7 @@ int ppn_procs_sockets(struct ppn_proc_socket **ret_rows, size_t *ret_n)
 		table.pid = (int)strtol(entry->d_name, NULL, 10);
 		if (table.pid <= 0)
 			continue;
-		read_name(&table);
+		read_name(table.pid, table.name);
 		each_socket(table.pid, add, &table);
 	}
 	closedir(dir);
@@ -215,4 +216,56 @@ const struct ppn_proc_socket *ppn_procs_find(const struct ppn_proc_socket *rows,
 			high = middle;
 	}
 	return inode && low < n && rows[low].inode == inode ? &rows[low] : NULL;
+}
+
+/* ---- one that runs ---- */
+
+/* By an inode of /proc/PID/net: /proc/PID/ns/net is not shown to those who may not trace it. */
+static bool in_our_network(int pid)
+{
+	struct stat ours, its;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/net/dev", pid);
+	return !stat("/proc/self/net/dev", &ours) && !stat(path, &its) &&
+	       ours.st_ino == its.st_ino && ours.st_dev == its.st_dev;
+}
+
+static bool has_argument(int pid, const char *word)
+{
+	char path[64], line[4096];
+	size_t len = 0;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/cmdline", pid);
+	file = fopen(path, "re");
+	if (file) {
+		len = fread(line, 1, sizeof(line) - 1, file);
+		fclose(file);
+	}
+	line[len] = '\0';
+	for (size_t at = 0; at < len; at += strlen(line + at) + 1)
+		if (strcmp(line + at, word) == 0)
+			return true;
+	return false;
+}
+
+bool ppn_procs_runs(const char *name, const char *word)
+{
+	char its[PPN_PROC_NAME_LEN];
+	struct dirent *entry;
+	bool found = false;
+	DIR *dir = opendir("/proc");
+
+	while (dir && !found && (entry = readdir(dir))) {
+		const int pid = (int)strtol(entry->d_name, NULL, 10);
+
+		if (pid <= 0)
+			continue;
+		read_name(pid, its);
+		found = strcmp(its, name) == 0 && has_argument(pid, word) && in_our_network(pid);
+	}
+	if (dir)
+		closedir(dir);
+	return found;
 }

@@ -301,7 +301,12 @@ void ppn_cut_lease(const struct ppn_cut_lease *lease, struct ppn_cut_answer *ret
 	const enum ppn_underlay wanted = lease->by_ra ? PPN_UNDERLAY_SLAAC : PPN_UNDERLAY_DHCP;
 	const char *word = lease->by_ra ? "slaac" : "dhcp";
 
-	if (lease->valid_s == UINT32_MAX)
+	/* Beside routers a DHCPv6 client may ask for no address at all. */
+	const bool lasts =
+		lease->valid_s == UINT32_MAX &&
+		(!lease->client || (!lease->v4 && lease->underlay == PPN_UNDERLAY_SLAAC));
+
+	if (lasts)
 		answer_rule(ret_answer, PPN_CUT_UNTOUCHED, "its address is for ever");
 	else if (lease->underlay == wanted)
 		answer_rule(ret_answer, PPN_CUT_KEPT, "[underlay] %s = %s", lease->ifname, word);

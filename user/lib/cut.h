@@ -103,7 +103,8 @@ void ppn_cut_socket(const struct ppn_cut_policy *policy, const struct ppn_cut_so
 
 struct ppn_cut_lease {
 	bool v4, by_ra;
-	uint32_t valid_s; /* UINT32_MAX: for ever */
+	uint32_t valid_s; /* UINT32_MAX: for ever, or as long as its client likes */
+	bool client; /* a DHCP client is at work there, and may take it away */
 	enum ppn_underlay underlay; /* of the external interface it rides on */
 	const char *ifname; /* that interface's */
 };

@@ -171,6 +171,19 @@ static void check_sockets(struct check *check)
 	}
 }
 
+static void describe_address(char ret_what[static 160], const struct ppn_link_addr *addr,
+			     const struct ppn_device *device)
+{
+	char text[PPN_ADDRESS_TEXT];
+
+	ppn_address_text(text, addr->addr);
+	if (addr->valid_s == UINT32_MAX)
+		snprintf(ret_what, 160, "%s on %s, a DHCP client's", text, device->name);
+	else
+		snprintf(ret_what, 160, "%s on %s, %s, valid for %u s", text, device->name,
+			 addr->by_ra ? "by a router" : "a lease", addr->valid_s);
+}
+
 static void check_addresses(struct check *check)
 {
 	const struct ppnd_facts *facts = &check->facts;
@@ -182,7 +195,7 @@ static void check_addresses(struct check *check)
 		const struct ppn_device *device = link ? ppnd_facts_device(facts, link->ifindex) :
 							 NULL;
 		struct ppn_cut_answer answer = { 0 };
-		char what[160], text[PPN_ADDRESS_TEXT];
+		char what[160];
 
 		if (!device)
 			continue;
@@ -191,13 +204,13 @@ static void check_addresses(struct check *check)
 				.v4 = addr->v4,
 				.by_ra = addr->by_ra,
 				.valid_s = addr->valid_s,
+				.client = addr->valid_s == UINT32_MAX &&
+					  ppnd_facts_has_client(facts, addr),
 				.underlay = link->underlay,
 				.ifname = device->name,
 			},
 			&answer);
-		snprintf(what, sizeof(what), "%s on %s, %s, valid for %u s",
-			 ppn_address_text(text, addr->addr), device->name,
-			 addr->by_ra ? "by a router" : "a lease", addr->valid_s);
+		describe_address(what, addr, device);
 		add(check, "address", what, &answer, NULL);
 	}
 }

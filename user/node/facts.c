@@ -6,8 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/procs.h"
 #include "node/ppnd.h"
 #include "lib/wire.h"
+
+enum { PORT_DHCP = 68, PORT_DHCP6 = 546 }; /* a client's end */
 
 static int read_devices(struct ppnd *ppnd, struct ppnd_facts *facts)
 {
@@ -121,6 +124,43 @@ bool ppnd_facts_rides(const struct ppnd_facts *facts, const struct ppn_socket *s
 	     (ppn_address_is_loopback(socket->remote) || is_own(facts, socket->remote))))
 		return false;
 	return ppnd_facts_behind(facts, socket->local) != NULL;
+}
+
+static bool is_on(const struct ppnd_facts *facts, const uint8_t addr[static 16], uint32_t ifindex)
+{
+	for (size_t i = 0; i < facts->n_addrs; i++)
+		if (facts->addr[i].ifindex == ifindex && !memcmp(facts->addr[i].addr, addr, 16))
+			return true;
+	return false;
+}
+
+static bool has_dhcp(const struct ppnd_facts *facts)
+{
+	for (size_t i = 0; i < facts->n_devices; i++)
+		if (facts->link[i].external && facts->link[i].underlay == PPN_UNDERLAY_DHCP)
+			return true;
+	return false;
+}
+
+bool ppnd_facts_has_client(const struct ppnd_facts *facts, const struct ppn_link_addr *addr)
+{
+	const struct ppn_device *device = ppnd_facts_device(facts, addr->ifindex);
+	static const uint8_t any[16], link_local[] = { 0xfe, 0x80 };
+	const uint16_t port = addr->v4 ? PORT_DHCP : PORT_DHCP6;
+
+	if (!memcmp(addr->addr, link_local, sizeof(link_local)))
+		return false;
+	for (size_t i = 0; i < facts->sockets.n; i++) {
+		const struct ppn_socket *socket = &facts->sockets.socket[i];
+
+		if (socket->proto != IPPROTO_UDP || socket->local_port != port)
+			continue;
+		if (socket->ifindex		   ? socket->ifindex == addr->ifindex :
+		    memcmp(socket->local, any, 16) ? is_on(facts, socket->local, addr->ifindex) :
+						     !has_dhcp(facts))
+			return true;
+	}
+	return addr->v4 && device && ppn_procs_runs("udhcpc", device->name);
 }
 
 /* A TCP connection that another machine opened. */

@@ -34,6 +34,11 @@ const struct ppn_cut_link *ppnd_facts_behind(const struct ppnd_facts *facts,
 const struct ppn_device *ppnd_facts_tunnel(const struct ppnd_facts *facts,
 					   const uint8_t addr[static 16]);
 const struct ppn_device *ppnd_facts_device(const struct ppnd_facts *facts, uint32_t ifindex);
+/*
+ * A DHCP client keeps up this address's interface: it has a socket there, or is udhcpc, which has none between
+ * renewals. A socket on no interface is taken for one of those whose underlay is dhcp, where there are such.
+ */
+bool ppnd_facts_has_client(const struct ppnd_facts *facts, const struct ppn_link_addr *addr);
 /* Its packets cross an external interface. */
 bool ppnd_facts_rides(const struct ppnd_facts *facts, const struct ppn_socket *socket);
 /* A TCP connection that came in, not over loopback, and crosses an external interface. */
