@@ -79,3 +79,38 @@ check "takes off what the blind seal put on" reaches
 is "programs" "$(link_of eth0)" none
 check_fails "pins" node_exec box test -e /sys/fs/bpf/ppn
 is "and tables" "$(node_exec box nft list tables | grep -c ppn)" 0
+
+# ---- somebody is logged in ------------------------------------------------------------------------
+
+# Where no ppnd has been, and the configuration leaves it open: as ppnd's own first start, it cuts nobody off.
+blind() { node_exec box ppnd --blind --config "$DIR/etc/ppnd.conf" --state-dir "$DIR/state" "$@" 2>"$WORLD/said"; }
+sed -i '/^\[seal\]/,/^mode/d' "$DIR/etc/ppnd.conf"
+rm -r "$DIR/state"
+session_lives() { node_exec box ss -Htn state established sport = 22 | grep -q 192.0.2.9; }
+node_exec desk ip addr add 192.0.2.9/24 dev eth0
+node_start desk session bash -c 'exec nc -s 192.0.2.9 192.0.2.2 22'
+wait_for 5 session_lives
+is "with a session: exit 0" "$(exit_of blind)" 0
+check "(in words)" grep -q 'nothing is sealed, as there is a TCP session from 192.0.2.9 to port 22' "$WORLD/said"
+check "nothing is put on" test "$(link_of eth0)" = none
+check_fails "nor pinned" node_exec box test -e /sys/fs/bpf/ppn
+check "and everybody is answered" reaches
+start
+check "the ppnd that comes" ppn wait holding --timeout 10
+is "observes for its sake" "$(ppn status --json | jq -r .seal.mode)" observe
+check "(everybody is answered)" reaches
+check "unseal --yes" ppn unseal --yes
+wait_for 5 node_wait_end
+node_stop box ppnd
+is "where a ppnd has been: exit 0" "$(exit_of blind)" 0
+check_fails "it seals" reaches
+node_exec box sh -c 'rm -r /sys/fs/bpf/ppn; ip link set dev eth0 xdp off; nft flush ruleset'
+node_stop desk session KILL
+rm -r "$DIR/state"
+node_exec box ss -K sport = 22 >/dev/null
+wait_for 5 eval '! session_lives'
+is "as at boot, without a session: exit 0" "$(exit_of blind)" 0
+check_fails "it seals" reaches
+node_start desk late nc -s 192.0.2.9 192.0.2.2 22
+is "again: exit 0" "$(exit_of blind)" 0
+check "and takes nothing off" test "$(link_of eth0)" != none

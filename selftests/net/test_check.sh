@@ -89,6 +89,10 @@ is "udhcpc's, which holds no socket now" "$(node_exec box ss -Hunl sport = 68)$(
 check "(in words)" grep -q "^refused .*on eth0, a DHCP client's" <(ppn seal check)
 node_stop box client
 is "without it, its address stays" "$(row address '192.0.2.1[01]. ' .cut)" ""
+node_start desk other udhcpc -f -i eth0 -s /bin/true -t 1 -T 1 -A 100
+wait_for 5 node_alive desk other
+is "nor is one of another network its client" "$(row address '192.0.2.1[01]. ' .cut)" ""
+node_stop desk other
 node_start box dump tcpdump -i eth0 -w /dev/null
 is "tcpdump is no client" "$(row address '192.0.2.1[01]. ' .cut)" ""
 node_stop box dump
