@@ -1,22 +1,53 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * `ppnd --blind`: the seal of a node that nobody has started yet, then the end. Of the disk it reads the
+ * `ppnd --blind`: the seal of a node that nobody has started yet, then the end. Of the disk it needs the
  * configuration alone, so that it can run before /var is mounted and before the network comes up.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "host/log.h"
 #include "node/ppnd.h"
 
-static int open_kernel(struct ppnd *ppnd)
+static bool is_there(const char *dir, const char *name)
+{
+	char path[512];
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	return access(path, F_OK) == 0;
+}
+
+/*
+ * Started by hand, over the network, on a machine that no ppnd has had: like ppnd's first start it must cut nobody
+ * off (DESIGN 6). At boot nobody can be connected yet, so that an unmounted /var opens nothing.
+ */
+static bool would_cut(struct ppnd *ppnd)
+{
+	char who[PPN_WHY_LEN];
+	int err;
+
+	if (ppnd->config.seal == PPND_SEAL_ENFORCE || is_there(ppnd->pin_root, "") ||
+	    is_there(ppnd->state_dir, PPND_IDENTITY_FILE) || is_there(ppnd->state_dir, "ledger"))
+		return false;
+	err = ppnd_session_find(ppnd, who);
+	if (err && err != -ENOENT)
+		ppn_log_errno(LOG_WARNING, err, "looking for somebody's session");
+	if (err)
+		return false;
+	ppn_log(LOG_WARNING,
+		"nothing is sealed, as there is %s: start ppnd, which observes at first; `ppn seal "
+		"--yes` seals",
+		who);
+	return true;
+}
+
+static int open_datapath(struct ppnd *ppnd)
 {
 	char why[PPN_WHY_LEN] = "";
-	int err = ppn_link_open(&ppnd->link);
+	int err = ppn_datapath_mount(ppnd->pin_root, why);
 
-	if (err)
-		return ppn_log_errno(LOG_ERR, err, "rtnetlink");
-	err = ppn_datapath_mount(ppnd->pin_root, why);
 	if (!err)
 		err = ppn_datapath_open_seal(&ppnd->dp, ppnd->pin_root, &ppnd->fresh, why);
 	if (!err)
@@ -51,18 +82,14 @@ static int judge(const struct ppnd *ppnd)
 	return ppnd_seal_degraded(ppnd) ? PPN_EXIT_SEAL_DEGRADED : PPN_EXIT_OK;
 }
 
-int ppnd_blind(struct ppnd *ppnd)
+static int seal(struct ppnd *ppnd)
 {
 	int err, code = PPN_EXIT_FAILURE;
 
-	if (ppnd->observe_asked || ppnd->config.seal == PPND_SEAL_OBSERVE) {
-		ppn_log(LOG_WARNING, "the configuration observes: nothing is sealed");
-		return PPN_EXIT_OK;
-	}
 	ppnd->base = event_base_new();
 	if (!ppnd->base)
 		return PPN_EXIT_FAILURE;
-	err = open_kernel(ppnd);
+	err = open_datapath(ppnd);
 	if (!err)
 		err = put_on(ppnd);
 	if (!err)
@@ -71,7 +98,24 @@ int ppnd_blind(struct ppnd *ppnd)
 	ppnd_policy_stop(ppnd);
 	ppnd_backstop_stop(ppnd); /* its tables stay, and so do programs and pins */
 	ppn_datapath_close(&ppnd->dp);
-	ppn_link_close(&ppnd->link);
 	event_base_free(ppnd->base);
+	return code;
+}
+
+int ppnd_blind(struct ppnd *ppnd)
+{
+	int err, code;
+
+	if (ppnd->observe_asked || ppnd->config.seal == PPND_SEAL_OBSERVE) {
+		ppn_log(LOG_WARNING, "the configuration observes: nothing is sealed");
+		return PPN_EXIT_OK;
+	}
+	err = ppn_link_open(&ppnd->link);
+	if (err) {
+		ppn_log_errno(LOG_ERR, err, "rtnetlink");
+		return PPN_EXIT_FAILURE;
+	}
+	code = would_cut(ppnd) ? PPN_EXIT_OK : seal(ppnd);
+	ppn_link_close(&ppnd->link);
 	return code;
 }

@@ -56,7 +56,7 @@ static void usage(FILE *out)
 {
 	fputs("usage: ppnd [--config FILE] [--state-dir DIR] [--run-dir DIR] [--pin-root DIR]\n"
 	      "            [--invite FILE] [--worker FILE] [--observe] [--debug]\n"
-	      "       ppnd --blind [--config FILE] [--pin-root DIR]\n"
+	      "       ppnd --blind [--config FILE] [--state-dir DIR] [--pin-root DIR]\n"
 	      "       ppnd --check-config [--config FILE]\n"
 	      "       ppnd --version | --help\n",
 	      out);
