@@ -18,7 +18,7 @@ printf '[node]\nexternal = eth*\nbeacon_window = 0\n[seal]\nmode = enforce\n[res
 	>"$DIR/etc/ppnd.conf"
 node_start box server nc -lk 192.0.2.2 22
 
-blind() { node_exec box ppnd --blind --config "$DIR/etc/ppnd.conf" "$@"; }
+blind() { node_exec box ppnd --blind --config "$DIR/etc/ppnd.conf" --state-dir "$DIR/state" "$@" 2>"$WORLD/said"; }
 start() {
 	node_start box ppnd ppnd --config "$DIR/etc/ppnd.conf" --state-dir "$DIR/state" --run-dir /run/ppn
 }
@@ -83,7 +83,6 @@ is "and tables" "$(node_exec box nft list tables | grep -c ppn)" 0
 # ---- somebody is logged in ------------------------------------------------------------------------
 
 # Where no ppnd has been, and the configuration leaves it open: as ppnd's own first start, it cuts nobody off.
-blind() { node_exec box ppnd --blind --config "$DIR/etc/ppnd.conf" --state-dir "$DIR/state" "$@" 2>"$WORLD/said"; }
 sed -i '/^\[seal\]/,/^mode/d' "$DIR/etc/ppnd.conf"
 rm -r "$DIR/state"
 session_lives() { node_exec box ss -Htn state established sport = 22 | grep -q 192.0.2.9; }

@@ -212,17 +212,19 @@ bool ppn_packet_ends(struct ppn_packet_ends *ret_ends, const uint8_t *frame, siz
 {
 	struct transport t;
 	unsigned int type;
+	bool ports;
 	size_t at;
 
 	if (!parse_link(NULL, frame, len, &at, &type) || !parse_ip(&t, type, frame + at, len - at))
 		return false;
-	*ret_ends =
-		(struct ppn_packet_ends){ .proto = (uint8_t)t.proto, .has_ports = has_ports(&t) };
+	ports = has_ports(&t);
+	*ret_ends = (struct ppn_packet_ends){
+		.proto = (uint8_t)t.proto,
+		.has_ports = ports,
+		.sport = (uint16_t)(ports ? be16(t.l4) : 0),
+		.dport = (uint16_t)(ports ? be16(t.l4 + 2) : 0),
+	};
 	address_text(ret_ends->src, t.source, t.v4);
 	address_text(ret_ends->dst, t.dest, t.v4);
-	if (ret_ends->has_ports) {
-		ret_ends->sport = (uint16_t)be16(t.l4);
-		ret_ends->dport = (uint16_t)be16(t.l4 + 2);
-	}
 	return true;
 }
