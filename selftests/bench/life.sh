@@ -17,7 +17,7 @@ ppnd_of() { echo "ppnd --config $(node_dir "$1")/etc/ppnd.conf --state-dir $(nod
 # ours_once: milliseconds from exec of ppnd to the pin of the link, on a first boot.
 ours_once() {
 	# shellcheck disable=SC2046 # words of a command
-	node_exec starter sealed "/sys/fs/bpf/ppn/3/links/$IFINDEX" $(ppnd_of starter) 2>>"$(node_log starter ppnd)"
+	node_exec starter sealed "$PPN_PINS/links/$IFINDEX" $(ppnd_of starter) 2>>"$(node_log starter ppnd)"
 	node_exec starter ppn unseal --yes >/dev/null 2>&1 || :
 	node_reboot starter
 	rm -rf "$(node_dir starter)/state"

@@ -43,6 +43,7 @@
 #   skip_all REASON                plan N (else the plan follows at the end)
 #   diag TEXT...
 #   have_wireguard                 does this kernel have it?
+#   $PPN_PINS                      where the seal's maps, programs and links are pinned, in every node
 #   cage MIB                       a memory cgroup in $CAGE (v1's or v2's); 1: none is to be had here. A node shows it where
 #                                  a machine does by `cage_show NAME`. open_cage: ends who is in it, and takes it down
 #   have_modules_folder            sees to it: something can be mounted on /lib/modules
@@ -52,7 +53,8 @@
 
 PPN_TOP=$(realpath "$(dirname "${BASH_SOURCE[0]}")/../..")
 PPN_BUILD=$(realpath -m "${PPN_BUILD:-$PPN_TOP/build}")
-export PPN_TOP PPN_BUILD
+PPN_PINS=/sys/fs/bpf/ppn/$(sed -n 's/^#define PPN_ABI \([0-9]*\)$/\1/p' "$PPN_TOP/include/ppn/maps.h")
+export PPN_TOP PPN_BUILD PPN_PINS
 export PATH=$PPN_BUILD:$PPN_BUILD/selftests/net:$PATH:/usr/local/sbin:/usr/sbin:/sbin
 export WORLD=/run/world
 STATUS=0 CAGE=''

@@ -94,14 +94,14 @@ no_bpffs() { node_exec box umount /sys/fs/bpf; }
 read_only() { node_exec box mount -o remount,ro /sys/fs/bpf; }
 no_btf() { node_exec box mount --bind /dev/null /sys/kernel/btf/vmlinux; }
 not_a_folder() { node_exec box bpftool map create /sys/fs/bpf/ppn type array key 4 value 4 entries 1 name other; }
-folder() { node_exec box mkdir -p -m 700 "/sys/fs/bpf/ppn/3$1"; }
+folder() { node_exec box mkdir -p -m 700 "$PPN_PINS$1"; }
 other_map() {
 	folder ''
-	node_exec box bpftool map create /sys/fs/bpf/ppn/3/policy type array key 4 value 4 entries 1 name policy
+	node_exec box bpftool map create "$PPN_PINS/policy" type array key 4 value 4 entries 1 name policy
 }
 other_pin() {
 	folder /links
-	node_exec box sh -c 'bpftool map create /sys/fs/bpf/ppn/3/links/$(cat /sys/class/net/eth0/ifindex) type array key 4 value 4 entries 1 name other'
+	node_exec box sh -c 'bpftool map create $PPN_PINS/links/$(cat /sys/class/net/eth0/ifindex) type array key 4 value 4 entries 1 name other'
 }
 locked_down() {
 	node_exec box mount -t tmpfs tmpfs /sys/kernel/security
@@ -121,8 +121,8 @@ no bpffs|no_bpffs|nft|is no bpffs: mount -t bpf bpf /sys/fs/bpf
 a read-only bpffs|read_only|nft|mount the bpffs read-write
 no BTF of the kernel|no_btf|native|eth0 is sealed
 no folder where ours goes|not_a_folder|nft|/sys/fs/bpf/ppn is not a folder of this user: remove it
-a map of another size under our name|other_map|nft|/sys/fs/bpf/ppn/3/policy.*: not ours, remove it
-a pin that is no link of ours|other_pin|tc|eth0: its pin in /sys/fs/bpf/ppn/3/links is no link: remove it
+a map of another size under our name|other_map|nft|/ppn/[0-9]+/policy.*: not ours, remove it
+a pin that is no link of ours|other_pin|tc|eth0: its pin in /sys/fs/bpf/ppn/[0-9]+/links is no link: remove it
 lockdown|locked_down|nft|kernel lockdown \(confidentiality\) forbids BPF
 no memory for maps|no_memory|nft|no memory for its maps
 END
@@ -157,7 +157,7 @@ fi
 fresh '[node]\nexternal = eth0, gone*\nbeacon_window = 0\n[seal]\nmode = enforce'
 judge
 fds() { node_exec box find "/proc/$(node_pid box ppnd)/fd" -mindepth 1 | wc -l; }
-links() { node_exec box find /sys/fs/bpf/ppn/3/links -type f | wc -l; }
+links() { node_exec box find "$PPN_PINS/links" -type f | wc -l; }
 settled() { node_exec box ppn status --json | jq -e 'all(.seal.interfaces[].name; startswith("gone") | not)'; }
 FDS=$(fds) LINKS=$(links)
 as_many_links() { [ "$(links)" = "$LINKS" ]; }

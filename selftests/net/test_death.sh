@@ -21,7 +21,6 @@ KILLS=12 CRASHES=3 HANGS=1 HANG_S=2 WORKERS=5 RATE=20000
 BOX=192.0.2.2
 DIR=$(node_dir box)
 DESK=$(node_dir desk)
-PINS=/sys/fs/bpf/ppn/3
 
 net_bridge lan
 for node in box desk stranger; do
@@ -54,13 +53,13 @@ waiting() { [ "$(status .claim.endpoint)" = waiting ]; }
 ended() { ! node_alive box ppnd; }
 # The link is the same one; each ppnd swaps its own programs into it, and a later one sweeps the former's away.
 pins() {
-	node_exec box sh -c "ls $PINS $PINS/links; ls $PINS/programs | sed 's/-.*//' | sort -u"
-	node_exec box bpftool -j link show pinned "$PINS/links/$(node_exec box cat /sys/class/net/eth0/ifindex)" | jq .id
+	node_exec box sh -c "ls $PPN_PINS $PPN_PINS/links; ls $PPN_PINS/programs | sed 's/-.*//' | sort -u"
+	node_exec box bpftool -j link show pinned "$PPN_PINS/links/$(node_exec box cat /sys/class/net/eth0/ifindex)" | jq .id
 }
 same() { [ "$1" = "$("${@:2}")" ]; } # WAS COMMAND...
 fds() { find "/proc/$(node_pid box ppnd)/fd" -mindepth 1 | wc -l; }
 who() { status '[.identity, .fingerprint, .posture] | @csv'; }
-dropped() { node_exec box bpftool -j map dump pinned $PINS/seal_count | jq '[.[].formatted.values[].value.packets] | add'; }
+dropped() { node_exec box bpftool -j map dump pinned "$PPN_PINS/seal_count" | jq '[.[].formatted.values[].value.packets] | add'; }
 tapped() { grep -c ' > ' "$(node_log box tap)" || :; }
 
 # nothing NAME: the flood goes on, and neither the stack nor a tap has seen any of it.

@@ -202,7 +202,7 @@ is "and none was answered" "$(tcpdump -nn -r "$WORLD/back.pcap" 'tcp or udp or i
 
 # ---- flows end ----------------------------------------------------------------------------------
 
-tcp_flows() { node_exec box bpftool -j map dump pinned /sys/fs/bpf/ppn/3/flows | jq '[.[] | select(.formatted.key.proto == 6)] | length'; }
+tcp_flows() { node_exec box bpftool -j map dump pinned "$PPN_PINS/flows" | jq '[.[] | select(.formatted.key.proto == 6)] | length'; }
 check "closed connections leave the table" wait_for 60 eval '[ "$(tcp_flows)" = 0 ]'
 check "the others are counted" test "$(flows)" -gt 0
 node_start box talk nc -n 198.51.100.9 443

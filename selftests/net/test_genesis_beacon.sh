@@ -154,7 +154,7 @@ check "and obeys" admin send ping "$node" --timeout 20
 
 node_stop box ppnd KILL
 check_fails "isolate with ppnd dead is not acknowledged" admin send isolate "$node" --timeout 2
-is "but acted, by the kernel" "$(node_exec box bpftool -j map dump pinned /sys/fs/bpf/ppn/3/command |
+is "but acted, by the kernel" "$(node_exec box bpftool -j map dump pinned "$PPN_PINS/command" |
 	jq '.[0].formatted.value.isolated // .[0].value.isolated')" 1
 start
 check "the next start says isolated" ppn wait isolated --timeout 10

@@ -19,7 +19,6 @@ node_exec box ip addr add 192.0.2.2/24 dev eth0
 
 DIR=$(node_dir box)
 mkdir -p "$DIR/etc"
-PINS=/sys/fs/bpf/ppn/3
 
 printf '[node]\nexternal = eth*, wan*\nbeacon_window = 0\n[seal]\nmode = enforce\n[rescue]\ntcp/8080 = 192.0.2.0/24\n' \
 	>"$DIR/etc/ppnd.conf"
@@ -41,8 +40,8 @@ exit_of() {
 	echo "$rc"
 }
 index() { node_exec box ip -j link show dev "$1" | jq '.[0].ifindex'; }
-link_id() { node_exec box bpftool -j link show pinned "$PINS/links/$1" | jq .id; }
-row() { node_exec box bpftool -j map lookup pinned "$PINS/ifaces" key $(($1 % 256)) $(($1 / 256)) 0 0 | jq -c .formatted.value; }
+link_id() { node_exec box bpftool -j link show pinned "$PPN_PINS/links/$1" | jq .id; }
+row() { node_exec box bpftool -j map lookup pinned "$PPN_PINS/ifaces" key $(($1 % 256)) $(($1 / 256)) 0 0 | jq -c .formatted.value; }
 xdp_on() { node_exec box ip -j -d link show dev "$1" | jq -e '.[0].xdp' >/dev/null; }
 logged() { grep -qE "$1" "$(node_log box ppnd)"; }
 
@@ -93,7 +92,7 @@ is "one attach still" "$(link_id "$(index eth1)")" "$LINK"
 # ---- made anew ----
 node_exec box ip link del eth1
 check "deleted: gone" wait_for 5 eval '[ -z "$(iface eth1 .hold)" ]'
-check "with its pin" wait_for 5 node_exec box sh -c "[ ! -e $PINS/links/$ID ]"
+check "with its pin" wait_for 5 node_exec box sh -c "[ ! -e $PPN_PINS/links/$ID ]"
 net_link box:eth1 sw
 check "made anew: sealed" held eth1 native
 check "by a new link" test "$(link_id "$(index eth1)")" != "$LINK"
@@ -128,9 +127,9 @@ for how in native generic link; do
 done
 
 # ---- pins ----
-pinned() { node_exec box sh -c "[ -e $PINS/policy ] && [ -e $PINS/links/$(index eth0) ]"; }
+pinned() { node_exec box sh -c "[ -e $PPN_PINS/policy ] && [ -e $PPN_PINS/links/$(index eth0) ]"; }
 alarms() { ppn status --json | jq .seal.pins_lost; }
-node_exec box rm -rf "$PINS" || : # they are made again while it works
+node_exec box rm -rf "$PPN_PINS" || : # they are made again while it works
 check "pins removed: back within a second" wait_for 1 pinned
 is "counted" "$(alarms)" 1
 check "said" logged 'somebody took the seal off, put back: pins'
@@ -140,7 +139,7 @@ check "a bpffs mounted over it: pinned there" wait_for 1 pinned
 is "counted as well" "$(alarms)" 2
 node_exec box umount -l /sys/fs/bpf # ppnd holds a lock in it
 node_exec box mount -o remount,ro /sys/fs/bpf
-node_exec box rm -r "$PINS/policy" 2>/dev/null || :
+node_exec box rm -r "$PPN_PINS/policy" 2>/dev/null || :
 node_exec box mount -o remount,rw /sys/fs/bpf
 check "held all the time" hold_is eth0 native
 

@@ -18,7 +18,6 @@ FLAPS=40 CARRIERS=40 RENAMES=5 MOVES=5 MTUS=10 QUEUES=10 BRIDGES=5 ANEW=10 RATE=
 
 BOX=192.0.2.2
 DIR=$(node_dir box)
-PINS=/sys/fs/bpf/ppn/3
 
 wire() {
 	ip link add wb numrxqueues 4 numtxqueues 4 type veth peer name port numrxqueues 4 numtxqueues 1
@@ -35,8 +34,8 @@ ppn() {
 iface() { ppn status --json | jq -r ".seal.interfaces[] | select(.name == \"$1\") | $2"; }
 hold_is() { [ "$(iface "$1" .hold)" = "$2" ]; }
 index() { node_exec box cat "/sys/class/net/$1/ifindex"; }
-link_id() { node_exec box bpftool -j link show pinned "$PINS/links/$(index "$1")" | jq .id; }
-programs() { node_exec box find $PINS/programs $PINS/links -type f | sort; }
+link_id() { node_exec box bpftool -j link show pinned "$PPN_PINS/links/$(index "$1")" | jq .id; }
+programs() { node_exec box find "$PPN_PINS/programs" "$PPN_PINS/links" -type f | sort; }
 fds() { find "/proc/$(node_pid box ppnd)/fd" -mindepth 1 | wc -l; }
 dropped() { ppn status --json | jq '[.seal.reasons.seal[].packets] | add'; }
 goes_on() { wait_for 10 moves $(($(dropped) + 100)) dropped; }
@@ -186,5 +185,5 @@ is "made anew $ANEW times: sealed each time" "$made" "$ANEW"
 is "by one link each" "$(tr ' ' '\n' <<<"$links" | sort -u | wc -l)" $((ANEW + 1))
 goes_on || diag "no flood"
 is "the stack saw nothing" "$(delivered box)" "$BEFORE"
-is "one pin, no more" "$(node_exec box find $PINS/links -type f | wc -l)" "$(wc -l < <(grep links/ <<<"$HELD"))"
+is "one pin, no more" "$(node_exec box find "$PPN_PINS/links" -type f | wc -l)" "$(wc -l < <(grep links/ <<<"$HELD"))"
 is "file descriptors" "$(fds)" "$FDS"

@@ -34,7 +34,7 @@ service() {
 }
 # isolated 0|1: what the kernel does, whoever is told of it.
 isolated() {
-	[ "$(node_exec box bpftool -j map dump pinned /sys/fs/bpf/ppn/3/command |
+	[ "$(node_exec box bpftool -j map dump pinned "$PPN_PINS/command" |
 		jq '.[0].formatted.value.isolated // .[0].value.isolated')" = "$1" ]
 }
 

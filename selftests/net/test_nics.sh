@@ -60,7 +60,7 @@ hold_is() { [ "$(iface "$1" "$2" .hold)" = "$3" ]; }
 held() { wait_for 5 hold_is "$@"; }
 counted() { status "$1" ".seal.reasons.$2.packets // 0"; }
 link_id() {
-	node_exec "$1" bpftool -j link show pinned "/sys/fs/bpf/ppn/3/links/$(node_exec "$1" cat "/sys/class/net/$2/ifindex")" | jq .id
+	node_exec "$1" bpftool -j link show pinned "$PPN_PINS/links/$(node_exec "$1" cat "/sys/class/net/$2/ifindex")" | jq .id
 }
 links() { # NODE DEVICE...
 	local device
@@ -142,7 +142,7 @@ aggregated() { # NODE: with both ports, in use
 lacp_row() { # 1: LACP passes here
 	local index
 	index=$(node_exec lag cat "/sys/class/net/$1/ifindex")
-	node_exec lag bpftool -j map lookup pinned /sys/fs/bpf/ppn/3/ifaces key $((index % 256)) $((index / 256)) 0 0 |
+	node_exec lag bpftool -j map lookup pinned "$PPN_PINS/ifaces" key $((index % 256)) $((index / 256)) 0 0 |
 		jq '.formatted.value.flags % 2'
 }
 lacp_row_is() { [ "$(lacp_row "$1")" = "$2" ]; }
@@ -337,7 +337,7 @@ rebind() { # [MTU]
 		node_exec box ip addr add 10.0.1.2/24 dev virtio
 }
 sealed_anew() { [ "$(iface box virtio .ifindex)" = "$(node_exec box cat /sys/class/net/virtio/ifindex)" ]; }
-pins() { node_exec box ls /sys/fs/bpf/ppn/3/links | wc -l; }
+pins() { node_exec box ls "$PPN_PINS/links" | wc -l; }
 pins_are() { [ "$(pins)" = "$1" ]; }
 before=$(seen) PINS=$(pins)
 for ((i = 0; i < REBINDS; i++)); do

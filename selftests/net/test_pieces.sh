@@ -52,7 +52,7 @@ for transaction in map(int, sys.argv[4:]):
 EOP
 answer() { node_exec desk /usr/bin/python3 "$WORLD/dhcp.py" server "$MAC" "$@"; } # whole|pieces TRANSACTION...
 came() { grep -cx "$1" "$(node_log box client)"; }
-asked() { [ "$(node_exec box bpftool -j map dump pinned /sys/fs/bpf/ppn/3/leases | jq length)" = 1 ]; }
+asked() { [ "$(node_exec box bpftool -j map dump pinned "$PPN_PINS/leases" | jq length)" = 1 ]; }
 node_start box client /usr/bin/python3 "$WORLD/dhcp.py" client "$MAC"
 wait_for 10 asked
 answer whole 7

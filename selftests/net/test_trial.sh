@@ -162,7 +162,7 @@ check "nor for the next ppnd" said_exits 8 old 'ppn seal --confirm'
 check "(in words)" says 'was there before the trial'
 session new 192.0.2.2
 
-in_trial() { node_exec box bpftool -j map lookup pinned /sys/fs/bpf/ppn/3/policy key 0 0 0 0 | jq -r '.value[1]' | grep -qi '^0x[13579bdf].$'; }
+in_trial() { node_exec box bpftool -j map lookup pinned "$PPN_PINS/policy" key 0 0 0 0 | jq -r '.value[1]' | grep -qi '^0x[13579bdf].$'; }
 traced() { ! grep -q '^TracerPid:.0$' "/proc/$(node_pid box ppnd)/status"; }
 becomes() { # CALL INJECTION: what becomes of each such call of ppnd
 	node_start box trace strace -f -qq -o /dev/null -p "$(node_pid box ppnd)" -e "trace=$1" -e "inject=$1:$2"

@@ -22,7 +22,7 @@ node_start box ppnd ppnd --config "$DIR/etc/ppnd.conf" --state-dir "$DIR/state"
 node_exec box ppn wait holding --timeout 15
 
 # PPN_POLICY_WATCH in the word that the programs read
-watched() { [ "$(node_exec box bpftool -j map dump pinned /sys/fs/bpf/ppn/3/policy | jq '.[0].formatted.value.word / 8192 % 2 | floor')" = 1 ]; }
+watched() { [ "$(node_exec box bpftool -j map dump pinned "$PPN_PINS/policy" | jq '.[0].formatted.value.word / 8192 % 2 | floor')" = 1 ]; }
 unwatched() { ! watched; }
 probe() {
 	node_exec desk bash -c 'echo x >/dev/udp/192.0.2.2/161' || :
@@ -31,10 +31,17 @@ probe() {
 	node_exec desk ping -c 1 -W 1 192.0.2.2 >/dev/null || :
 	node_exec box ping -c 1 -W 1 192.0.2.1 >/dev/null || :
 	node_exec desk /usr/bin/python3 -c '
-from scapy.all import *
-sendp(Ether(dst="ff:ff:ff:ff:ff:ff") / Dot1Q(vlan=7) / IP(src="192.0.2.9", dst="192.0.2.2") / UDP(sport=9, dport=161), iface="eth0", verbose=0)
-sendp(Ether(dst="ff:ff:ff:ff:ff:ff", type=0x88cc) / Raw(b"x" * 46), iface="eth0", verbose=0)
-sendp(Ether(dst="ff:ff:ff:ff:ff:ff") / IP(src="192.0.2.9", dst="192.0.2.2", frag=3, proto=17) / Raw(b"x" * 8), iface="eth0", verbose=0)'
+import socket, struct
+def ip(fragment, rest):
+    head = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 20 + len(rest), 1, fragment, 64, 17, 0, bytes([192, 0, 2, 9]), bytes([192, 0, 2, 2]))
+    n = sum(struct.unpack(">10H", head))
+    return head[:10] + struct.pack(">H", 0xffff - n % 0xffff) + head[12:] + rest
+to = b"\xff" * 6 + bytes.fromhex("020000000009")
+udp = struct.pack(">HHHH", 9, 161, 8, 0)
+wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+wire.bind(("eth0", 0))
+for frame in (bytes.fromhex("810000070800") + ip(0, udp), bytes.fromhex("88cc") + b"x" * 46, bytes.fromhex("0800") + ip(3, b"x" * 8)):
+    wire.send((to + frame).ljust(60, b"\0"))'
 }
 # watch OPTIONS: while probe runs; its words in $WORLD/said
 watch() {
