@@ -9,7 +9,7 @@
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/syscall.h>
-#include "host/cgroup.h"
+#include "kernel/cgroup.h"
 #include "kernel/datapath_private.h"
 #include "egress.skel.h"
 #include "frame.skel.h"

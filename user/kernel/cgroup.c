@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-#include "host/cgroup.h"
+#include "kernel/cgroup.h"
 
 #include <ctype.h>
 #include <limits.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* What the memory cgroup of this process, and those above it, allow: cgroup v2's, or v1's. */
-#ifndef PPN_HOST_CGROUP_H
-#define PPN_HOST_CGROUP_H
+#ifndef PPN_KERNEL_CGROUP_H
+#define PPN_KERNEL_CGROUP_H
 
 #include <stdint.h>
 

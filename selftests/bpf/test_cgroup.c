@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include "host/cgroup.h"
+#include "kernel/cgroup.h"
 #include "unit/scratch.h"
 
 #define MIB (UINT64_C(1) << 20)
