@@ -340,10 +340,10 @@ static __always_inline int rows(struct egress *e)
 /* A packet that is still in pieces: its headers are gathered, nothing in it changes. */
 static __always_inline _Bool gather(struct __sk_buff *skb)
 {
-	if ((void *)(long)skb->data + EGRESS_HEADERS <= (void *)(long)skb->data_end ||
-	    skb->len < EGRESS_HEADERS)
-		return 1;
-	return !bpf_skb_pull_data(skb, EGRESS_HEADERS);
+	const __u32 len = skb->len < EGRESS_HEADERS ? skb->len : EGRESS_HEADERS;
+
+	return (void *)(long)skb->data + len <= (void *)(long)skb->data_end ||
+	       !bpf_skb_pull_data(skb, len);
 }
 
 SEC("tc")

@@ -11,13 +11,12 @@
  */
 #define SEAL_TC_HEADERS 512
 
-/* What cannot be gathered is read as far as it goes, and drops as too short. */
-static __always_inline void gather(struct __sk_buff *skb)
+static __always_inline _Bool gather(struct __sk_buff *skb)
 {
 	const __u32 len = skb->len < SEAL_TC_HEADERS ? skb->len : SEAL_TC_HEADERS;
 
-	if ((void *)(long)skb->data + len > (void *)(long)skb->data_end)
-		bpf_skb_pull_data(skb, len);
+	return (void *)(long)skb->data + len <= (void *)(long)skb->data_end ||
+	       !bpf_skb_pull_data(skb, len);
 }
 
 SEC("tc")
@@ -26,17 +25,19 @@ int seal_tc(struct __sk_buff *skb)
 	struct seal s = { .ctx = skb,
 			  .iface = ppn_iface_row(skb->ifindex),
 			  .ifindex = skb->ifindex };
+	int reason = PPN_REASON_NONE;
 	__u32 flags;
-	int reason;
 
 	if (!s.iface || !ppn_policy_read(&s.view))
 		return TC_ACT_SHOT;
-	gather(skb);
+	if (!gather(skb))
+		reason = PPN_REASON_SHORT;
 	s.p.pos = (void *)(long)skb->data;
 	s.p.end = (void *)(long)skb->data_end;
 	s.p.len = skb->len;
 	s.p.outer_tag = skb->vlan_present;
-	reason = rows(&s);
+	if (!reason)
+		reason = rows(&s);
 	ppn_finish(skb, s.ifindex, &s.view, skb->len, PPN_DIRECTION_IN, &reason, &flags);
 	return ppn_account_tc(&seal_count, s.iface->slot, reason, skb->len, flags);
 }
