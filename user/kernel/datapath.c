@@ -18,8 +18,8 @@
 
 /* An XDP program runs for microseconds. */
 enum { QUIET_MS = 1000 };
-/* What a start takes of its memory cgroup at the least: one that makes the maps, and one that finds them made. */
-enum { FIRST_MIB = 29, LATER_MIB = 24 };
+/* What a start that makes the maps takes of its memory cgroup at the least. */
+enum { FIRST_MIB = 29 };
 
 static const struct {
 	const char *name;
@@ -321,18 +321,20 @@ static int load_locked(struct ppn_datapath *dp, char *ret_why)
 	return dp_link_sweep(dp);
 }
 
-/* Maps are charged to whoever makes them: beyond the limit the kernel kills, and there is nobody to say why. */
-static int check_memory(bool first, char *ret_why)
+/*
+ * Maps are charged to whoever makes them: beyond the limit the kernel kills, and there is nobody to say why. Where
+ * maps and programs are in place already, giving up on them would leave what they hold to nobody.
+ */
+static int check_memory(char *ret_why)
 {
 	const uint64_t limit = ppn_cgroup_memory("") >> 20;
-	const unsigned int need = first ? FIRST_MIB : LATER_MIB;
 
-	if (limit >= need)
+	if (limit >= FIRST_MIB)
 		return 0;
 	return dp_why(
 		ret_why, -ENOMEM,
 		"this cgroup's memory limit is %u MiB, maps and programs take %u: MemoryMax=64M",
-		(unsigned int)limit, need);
+		(unsigned int)limit, FIRST_MIB);
 }
 
 static int load_all(struct ppn_datapath *dp, bool *ret_fresh, char *ret_why)
@@ -348,7 +350,7 @@ static int load_all(struct ppn_datapath *dp, bool *ret_fresh, char *ret_why)
 	untouched = access(dp_map_path(dp, maps[DP_POLICY], path), F_OK) != 0;
 	/* ppn0's programs of an older ABI have to be swapped as well. */
 	dp->seal_only &= !dp->older;
-	err = check_memory(untouched, ret_why);
+	err = untouched ? check_memory(ret_why) : 0;
 	if (!err)
 		err = load_locked(dp, ret_why);
 	if (!err && !dp->blind)
