@@ -103,12 +103,12 @@ wait_for 5 node_wait_end
 node_stop box ppnd
 is "where a ppnd has been: exit 0" "$(exit_of blind)" 0
 check_fails "it seals" reaches
+node_exec box rm -r "$DIR/state"
+is "where its pins are, and a session: exit 0" "$(exit_of blind)" 0
+check_fails "(it does not say that nothing is sealed)" grep -q 'nothing is sealed' "$WORLD/said"
+check "and takes nothing off" test "$(link_of eth0)" != none
 node_exec box sh -c 'rm -r /sys/fs/bpf/ppn; ip link set dev eth0 xdp off; nft flush ruleset'
 node_stop desk session KILL
-rm -r "$DIR/state"
 wait_for 5 eval '! session_lives'
 is "as at boot, without a session: exit 0" "$(exit_of blind)" 0
 check_fails "it seals" reaches
-node_start desk late nc -s 192.0.2.9 192.0.2.2 22
-is "again: exit 0" "$(exit_of blind)" 0
-check "and takes nothing off" test "$(link_of eth0)" != none

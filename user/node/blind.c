@@ -28,7 +28,8 @@ static bool would_cut(struct ppnd *ppnd)
 	char who[PPN_WHY_LEN];
 	int err;
 
-	if (ppnd->config.seal == PPND_SEAL_ENFORCE || is_there(ppnd->pin_root, "") ||
+	if (ppnd->config.seal == PPND_SEAL_ENFORCE ||
+	    is_there(ppnd->pin_root ? ppnd->pin_root : PPN_PIN_ROOT, "") ||
 	    is_there(ppnd->state_dir, PPND_IDENTITY_FILE) || is_there(ppnd->state_dir, "ledger"))
 		return false;
 	err = ppnd_session_find(ppnd, who);
