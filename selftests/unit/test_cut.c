@@ -206,10 +206,13 @@ static void interfaces(void **state)
 		{ 31, 0, 4, false, 0, true },
 		{ 32, 0, 0, false, 0, false },
 		{ 33, 32, 0, false, 0, true },
+		{ 40, 0, 0, false, 0, false }, /* br3 with vx2 and, plugged in later, eth2 */
+		{ 41, 40, 0, false, 0, true },
+		{ 42, 40, 0, true, 0, false },
 	};
 	static const uint32_t carried[][3] = { { 2, 2, 0 },   { 4, 3, 0 },   { 8, 0, 0 },
 					       { 30, 2, 30 }, { 31, 3, 31 }, { 32, 2, 33 },
-					       { 33, 2, 33 }, { 20, 0, 0 } };
+					       { 33, 2, 33 }, { 20, 0, 0 },  { 40, 42, 0 } };
 	static const uint32_t wanted[][2] = { { 1, 0 }, { 2, 2 },  { 3, 3 },  { 4, 3 },
 					      { 5, 3 }, { 6, 3 },  { 7, 0 },  { 8, 0 },
 					      { 9, 0 }, { 20, 0 }, { 22, 0 }, { 99, 0 },
@@ -246,7 +249,9 @@ static void leases(void **state)
 	} table[] = {
 		{ 1, 0, UINT32_MAX, 0, PPN_UNDERLAY_LINK_LOCAL, PPN_CUT_UNTOUCHED,
 		  "its address is for ever" },
-		{ 1, 0, UINT32_MAX, 1, PPN_UNDERLAY_STATIC, PPN_CUT_REFUSED,
+		{ 1, 0, UINT32_MAX, 1, PPN_UNDERLAY_STATIC, PPN_CUT_UNTOUCHED,
+		  "its address is for ever" },
+		{ 1, 0, UINT32_MAX, 1, PPN_UNDERLAY_LINK_LOCAL, PPN_CUT_REFUSED,
 		  "[underlay] eth0 = dhcp" },
 		{ 1, 0, UINT32_MAX, 1, PPN_UNDERLAY_SLAAC, PPN_CUT_REFUSED,
 		  "[underlay] eth0 = dhcp" },

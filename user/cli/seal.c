@@ -264,12 +264,27 @@ static void print_observed(const json_t *answer)
 	free(sorted);
 }
 
+static json_t *with_caller(json_t *request)
+{
+	uint64_t inodes[32];
+	bool console = false;
+	const size_t n = ppn_procs_ancestors(inodes, sizeof(inodes) / sizeof(inodes[0]), &console);
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < n; i++)
+		(void)json_array_append_new(list, json_integer((json_int_t)inodes[i]));
+	(void)json_object_set_new(request, "inodes", list);
+	(void)json_object_set_new(request, "console", json_boolean(console));
+	return request;
+}
+
 static enum ppn_exit seal_check(const struct cli *cli)
 {
 	enum ppn_exit code;
-	json_t *answer = cli_ask(
-		cli, json_pack("{s:s, s:b}", "verb", "check", "observed", (int)cli->observed),
-		&code);
+	json_t *answer = cli_ask(cli,
+				 with_caller(json_pack("{s:s, s:b}", "verb", "check", "observed",
+						       (int)cli->observed)),
+				 &code);
 
 	if (!answer)
 		return code;
@@ -284,20 +299,6 @@ static enum ppn_exit seal_check(const struct cli *cli)
 }
 
 /* ---- enforce, for good or for a trial ---- */
-
-static json_t *with_caller(json_t *request)
-{
-	uint64_t inodes[32];
-	bool console = false;
-	const size_t n = ppn_procs_ancestors(inodes, sizeof(inodes) / sizeof(inodes[0]), &console);
-	json_t *list = json_array();
-
-	for (size_t i = 0; i < n; i++)
-		(void)json_array_append_new(list, json_integer((json_int_t)inodes[i]));
-	(void)json_object_set_new(request, "inodes", list);
-	(void)json_object_set_new(request, "console", json_boolean(console));
-	return request;
-}
 
 static bool is_mine(const json_t *row, const json_t *inodes)
 {
@@ -342,12 +343,13 @@ static void say_mine(const json_t *row, bool tries)
  */
 static enum ppn_exit look_before(const struct cli *cli, bool tries)
 {
+	enum { SAID_MAX = 8 };
 	enum ppn_exit code;
 	json_t *caller = with_caller(json_object()), *row;
 	json_t *answer = cli_ask(cli, with_caller(json_pack("{s:s}", "verb", "check")), &code);
 	const json_t *rows = json_object_get(answer, "rows");
 	const bool known = json_is_true(json_object_get(answer, "caller_known"));
-	size_t i;
+	size_t i, others = 0;
 
 	json_array_foreach(rows, i, row) {
 		if (strcmp(cli_text(row, "cut"), "refused") == 0)
@@ -355,9 +357,11 @@ static enum ppn_exit look_before(const struct cli *cli, bool tries)
 		if (is_cut(row) && is_mine(row, json_object_get(caller, "inodes")))
 			say_mine(row, tries);
 		else if (!known && !tries && is_cut(row) &&
-			 json_is_true(json_object_get(row, "session")))
+			 json_is_true(json_object_get(row, "session")) && ++others <= SAID_MAX)
 			say_row("this may be your own connection, and will be cut", row);
 	}
+	if (others > SAID_MAX)
+		fprintf(stderr, "ppn: and %zu more: see `ppn seal check`\n", others - SAID_MAX);
 	if (answer && code == PPN_EXIT_REFUSED)
 		(void)cli_error(cli, code, "not sealed: see `ppn seal check`");
 	json_decref(answer);

@@ -231,6 +231,16 @@ static bool in_our_network(int pid)
 	       ours.st_ino == its.st_ino && ours.st_dev == its.st_dev;
 }
 
+/* Anybody can call a program by any name. */
+static bool is_of_root(int pid)
+{
+	struct stat st;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d", pid);
+	return !stat(path, &st) && st.st_uid == 0;
+}
+
 static bool has_argument(int pid, const char *word)
 {
 	char path[64], line[4096];
@@ -263,7 +273,8 @@ bool ppn_procs_runs(const char *name, const char *word)
 		if (pid <= 0)
 			continue;
 		read_name(pid, its);
-		found = strcmp(its, name) == 0 && has_argument(pid, word) && in_our_network(pid);
+		found = strcmp(its, name) == 0 && is_of_root(pid) && has_argument(pid, word) &&
+			in_our_network(pid);
 	}
 	if (dir)
 		closedir(dir);

@@ -33,7 +33,7 @@ int ppn_procs_sockets(struct ppn_proc_socket **ret_rows, size_t *ret_n);
 const struct ppn_proc_socket *ppn_procs_find(const struct ppn_proc_socket *rows, size_t n,
 					     uint64_t inode);
 
-/* Runs a program called `name` in our network namespace, with `word` among its arguments? */
+/* Runs root a program called `name` in our network namespace, with `word` among its arguments? */
 bool ppn_procs_runs(const char *name, const char *word);
 
 #endif

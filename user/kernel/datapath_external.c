@@ -56,7 +56,7 @@ static bool is_over(const struct ppn_device *device)
 	return device->lower && is_kind(device, kinds, 6);
 }
 
-/* A tap that is a port of a bridge is a guest's end. */
+/* A tun, not a tap, which has an Ethernet address: that is a guest's end far more often. */
 static bool is_tunnel(const struct ppn_device *device)
 {
 	static const char *const kinds[] = {
@@ -66,7 +66,7 @@ static bool is_tunnel(const struct ppn_device *device)
 	};
 
 	return is_kind(device, kinds, sizeof(kinds) / sizeof(kinds[0])) ||
-	       (!strcmp(device->kind, "tun") && !device->master);
+	       (!strcmp(device->kind, "tun") && !device->has_mac);
 }
 
 /* A bus whose devices are the guests' own ends. */

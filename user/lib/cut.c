@@ -75,12 +75,29 @@ static const struct ppn_cut_link *find_link(const struct ppn_cut_link *links, si
 	return NULL;
 }
 
-static const struct ppn_cut_link *first_external(const struct ppn_cut_link *links, size_t n)
+const struct ppn_cut_link *ppn_cut_first(const struct ppn_cut_link *links, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
 		if (links[i].external)
 			return &links[i];
 	return NULL;
+}
+
+static const struct ppn_cut_link *rides(const struct ppn_cut_link *links, size_t n,
+					uint32_t ifindex, unsigned int depth,
+					const struct ppn_cut_link **tunnel);
+
+/* By one of its ports; a cable before a tunnel. */
+static const struct ppn_cut_link *rides_port(const struct ppn_cut_link *links, size_t n,
+					     uint32_t ifindex, unsigned int depth,
+					     const struct ppn_cut_link **tunnel)
+{
+	const struct ppn_cut_link *below = NULL;
+
+	for (size_t i = 0; !below && i < n; i++)
+		if (links[i].master == ifindex)
+			below = rides(links, n, links[i].ifindex, depth - 1, tunnel);
+	return below;
 }
 
 /* tunnel: NULL, if what is inside a tunnel is not asked for. */
@@ -95,13 +112,14 @@ static const struct ppn_cut_link *rides(const struct ppn_cut_link *links, size_t
 	if (link->external)
 		return link;
 	below = rides(links, n, link->lower, depth - 1, tunnel);
-	for (size_t i = 0; !below && i < n; i++)
-		if (links[i].master == ifindex)
-			below = rides(links, n, links[i].ifindex, depth - 1, tunnel);
+	if (!below)
+		below = rides_port(links, n, ifindex, depth, NULL);
+	if (!below && tunnel)
+		below = rides_port(links, n, ifindex, depth, tunnel);
 	if (!tunnel || !link->tunnel)
 		return below;
 	*tunnel = link;
-	return below ? below : first_external(links, n);
+	return below ? below : ppn_cut_first(links, n);
 }
 
 const struct ppn_cut_link *ppn_cut_rides(const struct ppn_cut_link *links, size_t n,
@@ -124,7 +142,7 @@ const struct ppn_cut_link *ppn_cut_carries(const struct ppn_cut_link *links, siz
 
 /* ---- sockets ---- */
 
-static bool inside(const uint8_t addr[static 16], const uint8_t prefix[static 16], uint8_t len)
+bool ppn_prefix_holds(const uint8_t prefix[static 16], uint8_t len, const uint8_t addr[static 16])
 {
 	const unsigned int bytes = len / 8, bits = len % 8;
 
@@ -135,7 +153,7 @@ static bool inside(const uint8_t addr[static 16], const uint8_t prefix[static 16
 
 static bool in_fleet(const struct ppn_cut_policy *policy, const uint8_t addr[static 16])
 {
-	return policy->has_fleet && inside(addr, policy->fleet, 48);
+	return policy->has_fleet && ppn_prefix_holds(policy->fleet, 48, addr);
 }
 
 static bool rule_lives(const struct ppn_cut_policy *policy, const struct ppn_cut_rule *rule)
@@ -175,7 +193,8 @@ static const struct ppn_cut_rule *rule_for(const struct ppn_cut_policy *policy, 
 
 		if (is_out(rule) == out && rule->proto == proto && rule_lives(policy, rule) &&
 		    (rule->port == port || (out && !rule->port)) &&
-		    (!remote || rule->any || inside(remote, rule->prefix, rule->prefix_len)))
+		    (!remote || rule->any ||
+		     ppn_prefix_holds(rule->prefix, rule->prefix_len, remote)))
 			return rule;
 	}
 	return NULL;
@@ -301,10 +320,10 @@ void ppn_cut_lease(const struct ppn_cut_lease *lease, struct ppn_cut_answer *ret
 	const enum ppn_underlay wanted = lease->by_ra ? PPN_UNDERLAY_SLAAC : PPN_UNDERLAY_DHCP;
 	const char *word = lease->by_ra ? "slaac" : "dhcp";
 
-	/* Beside routers a DHCPv6 client may ask for no address at all. */
-	const bool lasts =
-		lease->valid_s == UINT32_MAX &&
-		(!lease->client || (!lease->v4 && lease->underlay == PPN_UNDERLAY_SLAAC));
+	/* Beside routers a DHCPv6 client may ask for no address at all; and who says static knows. */
+	const bool lasts = lease->valid_s == UINT32_MAX &&
+			   (!lease->client || lease->underlay == PPN_UNDERLAY_STATIC ||
+			    (!lease->v4 && lease->underlay == PPN_UNDERLAY_SLAAC));
 
 	if (lasts)
 		answer_rule(ret_answer, PPN_CUT_UNTOUCHED, "its address is for ever");

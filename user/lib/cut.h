@@ -74,6 +74,9 @@ struct ppn_cut_link {
 	bool tunnel; /* its traffic goes inside packets of others */
 };
 
+/* The first external one; NULL: there is none. */
+const struct ppn_cut_link *ppn_cut_first(const struct ppn_cut_link *links, size_t n);
+
 /*
  * The external interface that traffic of ifindex crosses: itself, one below it, or a port of the bridge or
  * bond that it is. NULL: none. Loops in the tables end.
@@ -141,6 +144,8 @@ void ppn_cut_mount(const struct ppn_cut_policy *policy, const struct ppn_cut_mou
 /* A guest (virtual machine, container) whose frames a sealed bridge port carries. */
 void ppn_cut_guest(bool guests_pass, struct ppn_cut_answer *ret_answer);
 
+/* len: of 128 bits, also of an IPv4-mapped one. */
+bool ppn_prefix_holds(const uint8_t prefix[static 16], uint8_t len, const uint8_t addr[static 16]);
 /* PREFIX/LEN in text, IPv4 as such; "any" for length 0. */
 #define PPN_PREFIX_TEXT_LEN 52
 const char *ppn_prefix_text(char ret_text[static PPN_PREFIX_TEXT_LEN],

@@ -186,7 +186,7 @@ static void describe_address(char ret_what[static 160], const struct ppn_link_ad
 
 static void check_addresses(struct check *check)
 {
-	const struct ppnd_facts *facts = &check->facts;
+	struct ppnd_facts *facts = &check->facts;
 
 	for (size_t i = 0; i < facts->n_addrs; i++) {
 		const struct ppn_link_addr *addr = &facts->addr[i];
@@ -205,6 +205,8 @@ static void check_addresses(struct check *check)
 				.by_ra = addr->by_ra,
 				.valid_s = addr->valid_s,
 				.client = addr->valid_s == UINT32_MAX &&
+					  link->underlay != PPN_UNDERLAY_DHCP &&
+					  link->underlay != PPN_UNDERLAY_STATIC &&
 					  ppnd_facts_has_client(facts, addr),
 				.underlay = link->underlay,
 				.ifname = device->name,
@@ -287,7 +289,8 @@ static int check_all(struct check *check)
 	take_policy(check);
 	check_addresses(check);
 	err = check_mounts(check);
-	if (!err) {
+	/* Neither is ever refused. */
+	if (!err && check->call) {
 		check_guests(check);
 		check_sockets(check);
 	}

@@ -72,14 +72,6 @@ const struct ppn_device *ppnd_facts_device(const struct ppnd_facts *facts, uint3
 	return NULL;
 }
 
-static const struct ppn_cut_link *first_external(const struct ppnd_facts *facts)
-{
-	for (size_t i = 0; i < facts->n_devices; i++)
-		if (facts->link[i].external)
-			return &facts->link[i];
-	return NULL;
-}
-
 static const struct ppn_cut_link *behind(const struct ppnd_facts *facts,
 					 const uint8_t addr[static 16],
 					 const struct ppn_cut_link **ret_tunnel)
@@ -89,7 +81,7 @@ static const struct ppn_cut_link *behind(const struct ppnd_facts *facts,
 		if (!memcmp(facts->addr[i].addr, addr, 16))
 			return ppn_cut_carries(facts->link, facts->n_devices,
 					       facts->addr[i].ifindex, ret_tunnel);
-	return first_external(facts);
+	return ppn_cut_first(facts->link, facts->n_devices);
 }
 
 const struct ppn_cut_link *ppnd_facts_behind(const struct ppnd_facts *facts,
@@ -142,7 +134,16 @@ static bool has_dhcp(const struct ppnd_facts *facts)
 	return false;
 }
 
-bool ppnd_facts_has_client(const struct ppnd_facts *facts, const struct ppn_link_addr *addr)
+/* All of /proc is read for it: once for the addresses of a device, which come together. */
+static bool runs_udhcpc(struct ppnd_facts *facts, const struct ppn_device *device)
+{
+	if (facts->asked != device->ifindex)
+		facts->udhcpc = ppn_procs_runs("udhcpc", device->name);
+	facts->asked = device->ifindex;
+	return facts->udhcpc;
+}
+
+bool ppnd_facts_has_client(struct ppnd_facts *facts, const struct ppn_link_addr *addr)
 {
 	const struct ppn_device *device = ppnd_facts_device(facts, addr->ifindex);
 	static const uint8_t any[16], link_local[] = { 0xfe, 0x80 };
@@ -160,7 +161,7 @@ bool ppnd_facts_has_client(const struct ppnd_facts *facts, const struct ppn_link
 						     !has_dhcp(facts))
 			return true;
 	}
-	return addr->v4 && device && ppn_procs_runs("udhcpc", device->name);
+	return addr->v4 && device && runs_udhcpc(facts, device);
 }
 
 /* A TCP connection that another machine opened. */
@@ -171,28 +172,63 @@ static bool came_in(const struct ppnd_facts *facts, const struct ppn_socket *soc
 	       ppn_sockets_listens(&facts->sockets, IPPROTO_TCP, socket->local, socket->local_port);
 }
 
-static bool over_mesh(const struct ppnd *ppnd, const struct ppn_socket *socket)
+static uint8_t bits_of(const struct ppn_link_addr *addr)
+{
+	return (uint8_t)(addr->len + (addr->v4 ? 96 : 0));
+}
+
+/* The other side is on a network of this machine's own (containers, guests): it crossed no external interface. */
+static bool is_housed(const struct ppnd_facts *facts, const uint8_t remote[static 16])
+{
+	const struct ppn_link_addr *nearest = NULL;
+	const struct ppn_cut_link *tunnel;
+
+	for (size_t i = 0; i < facts->n_addrs; i++) {
+		const struct ppn_link_addr *addr = &facts->addr[i];
+
+		if (ppn_prefix_holds(addr->addr, bits_of(addr), remote) &&
+		    (!nearest || bits_of(addr) > bits_of(nearest)))
+			nearest = addr;
+	}
+	return nearest &&
+	       !ppn_cut_carries(facts->link, facts->n_devices, nearest->ifindex, &tunnel);
+}
+
+static bool in_fleet(const struct ppnd *ppnd, const uint8_t addr[static 16])
 {
 	uint8_t fleet[16];
 
 	if (!ppnd->state.has_identity)
 		return false;
 	ppn_fleet_prefix(fleet, ppnd_state_mesh_fleet(&ppnd->state));
-	return !memcmp(fleet, socket->local, 6);
+	return ppn_prefix_holds(fleet, 48, addr);
+}
+
+/* From another member: the node's own /112 is its guests'. */
+static bool over_mesh(const struct ppnd *ppnd, const struct ppn_socket *socket)
+{
+	return in_fleet(ppnd, socket->local) && in_fleet(ppnd, socket->remote) &&
+	       !ppn_prefix_holds(socket->local, 112, socket->remote);
+}
+
+static bool over_wire(const struct ppnd *ppnd, const struct ppnd_facts *facts,
+		      const struct ppn_socket *socket)
+{
+	return !in_fleet(ppnd, socket->local) && !is_housed(facts, socket->remote) &&
+	       ppnd_facts_behind(facts, socket->local);
 }
 
 bool ppnd_facts_is_session(const struct ppnd *ppnd, const struct ppnd_facts *facts,
 			   const struct ppn_socket *socket)
 {
-	return came_in(facts, socket) && !over_mesh(ppnd, socket) &&
-	       ppnd_facts_behind(facts, socket->local);
+	return came_in(facts, socket) && over_wire(ppnd, facts, socket);
 }
 
 bool ppnd_facts_from_outside(const struct ppnd *ppnd, const struct ppnd_facts *facts,
 			     const struct ppn_socket *socket)
 {
 	return came_in(facts, socket) &&
-	       (over_mesh(ppnd, socket) || ppnd_facts_behind(facts, socket->local));
+	       (over_mesh(ppnd, socket) || over_wire(ppnd, facts, socket));
 }
 
 bool ppnd_facts_among(uint64_t inode, const uint64_t *inodes, size_t n)

@@ -21,6 +21,8 @@ struct ppnd_facts {
 	struct ppn_link_addr *addr;
 	struct ppn_link_guest *guest;
 	size_t n_devices, n_addrs, n_guests;
+	uint32_t asked; /* the device that ppnd_facts_has_client() looked for udhcpc on last */
+	bool udhcpc;
 };
 
 int ppnd_facts_read(struct ppnd *ppnd, struct ppnd_facts *ret_facts);
@@ -38,13 +40,13 @@ const struct ppn_device *ppnd_facts_device(const struct ppnd_facts *facts, uint3
  * A DHCP client keeps up this address's interface: it has a socket there, or is udhcpc, which has none between
  * renewals. A socket on no interface is taken for one of those whose underlay is dhcp, where there are such.
  */
-bool ppnd_facts_has_client(const struct ppnd_facts *facts, const struct ppn_link_addr *addr);
+bool ppnd_facts_has_client(struct ppnd_facts *facts, const struct ppn_link_addr *addr);
 /* Its packets cross an external interface. */
 bool ppnd_facts_rides(const struct ppnd_facts *facts, const struct ppn_socket *socket);
-/* A TCP connection that came in, not over loopback, and crosses an external interface. */
+/* A TCP connection that another machine opened, not one that this one houses, and that crosses an external interface. */
 bool ppnd_facts_is_session(const struct ppnd *ppnd, const struct ppnd_facts *facts,
 			   const struct ppn_socket *socket);
-/* The same, or one that came in over the mesh: there is a way in. */
+/* The same, or one that another member opened over the mesh: there is a way in. */
 bool ppnd_facts_from_outside(const struct ppnd *ppnd, const struct ppnd_facts *facts,
 			     const struct ppn_socket *socket);
 

@@ -295,9 +295,8 @@ json_t *ppnd_egress_json(
 	struct ppnd *ppnd); /* {rules: [{service, prefix, by, ends_s}], flows, flows_max} */
 
 /*
- * check.c: {state, worst, untouched, cut_short, caller_known, rows: [{kind, what, cut, rule, keep, own, session,
- * inode}]}, earlier rows by
- * ppn_ctl_more(). 0; -EBUSY: an answer, and something in it that the machine would not survive; or -errno.
+ * check.c: {state, worst, untouched, cut_short, caller_known, unmatched, rows: [{kind, what, cut, rule, keep, own,
+ * session, inode}]}, earlier rows by ppn_ctl_more(). 0; -EBUSY: an answer, and something in it that the machine would not survive; or -errno.
  */
 int ppnd_check(struct ppnd *ppnd, const struct ppnd_caller *caller, struct ppn_ctl_call *call,
 	       json_t **ret_answer);
