@@ -34,7 +34,8 @@ boot_root() {
 	echo box >"$ROOT/etc/hostname"
 	# Not a first boot: systemd would enable what it finds.
 	systemd-id128 new >"$ROOT/etc/machine-id"
-	printf 'auto lo\niface lo inet loopback\nauto host0\niface host0 inet static\n\taddress %s/24\n' "$ADDRESS" \
+	# Not before the tap: a boot may be faster than tcpdump.
+	printf 'auto lo\niface lo inet loopback\nauto host0\niface host0 inet static\n\taddress %s/24\n\tpre-up until [ -e /run/tapped ]; do sleep 0.05; done\n' "$ADDRESS" \
 		>"$ROOT/etc/network/interfaces"
 	mkdir -p "$ROOT/etc/ppn"
 	printf '[node]\nexternal = host0\nbeacon_window = 0\n[seal]\nmode = enforce\n' >"$ROOT/etc/ppn/ppnd.conf"
@@ -91,6 +92,7 @@ _tap() {
 	wait_for 10 grep -q 'listening on' "$WORLD/log/tap"
 	! nsenter -t "$LEADER" -n ip link show dev host0 | grep -q '[<,]UP[,>]' ||
 		{ echo "the tap came after the wire was up" >&2 && return 1; }
+	inside touch /run/tapped
 }
 
 _leader() {

@@ -3,24 +3,35 @@
  * timeout: 600
  * The seal, and what egress.bpf.c says of what goes out, against reference.c: random frames, and described ones
  * bent at random places, in random worlds. SEAL_FUZZ_N: how many come in (20 million; under PPN_SOAK 200).
- * SEAL_FUZZ_OUT: how many go out (a fortieth). SEAL_FUZZ_SEED: which.
+ * SEAL_FUZZ_OUT: how many go out (a fortieth). SEAL_FUZZ_SEED: which. A process for each CPU takes its share.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
 #include "bodies.h"
 #include "corpus.h"
 
 /* ENOUGH: packets among which each reason comes up. */
-enum { BATCH_IN = 2000, BATCH_OUT = REFERENCE_FLOWS / 2, SHOWN = 5, ENOUGH = 100000 };
+enum {
+	BATCH_IN = 2000,
+	BATCH_OUT = REFERENCE_FLOWS / 2,
+	SHOWN = 5,
+	ENOUGH = 100000,
+	SHARES_MAX = 64,
+};
 static const char *const way_text[] = { "in", "out" };
 
 /* -- comparison -- */
 
-static struct {
+/* In memory that all processes share: of each its own, and read by the first when the others are done. */
+struct sum {
 	uint64_t verdicts, reasons, flows; /* that differ */
 	uint64_t seen[_PPN_REASON_MAX];
-} sums[2];
+};
+static struct sum (*shares)[2], *sums;
 
 static struct reference_verdict judge(enum harness_way way, struct reference_world *w,
 				      const struct pkt *p)
@@ -202,6 +213,10 @@ static void compare(struct harness *h, enum harness_way way, uint64_t n)
 
 	for (uint64_t done = 0; done < n; done += batch)
 		run_batch(h, way, (uint32_t)(n - done < batch ? n - done : batch));
+}
+
+static void report(enum harness_way way, uint64_t n)
+{
 	tap_ok(!sums[way].verdicts, "%s: %llu packets, %llu verdicts differ", way_text[way],
 	       (unsigned long long)n, (unsigned long long)sums[way].verdicts);
 	tap_ok(!sums[way].reasons, "%s: %llu packets, %llu reasons differ", way_text[way],
@@ -212,19 +227,80 @@ static void compare(struct harness *h, enum harness_way way, uint64_t n)
 	       "%s: each reason of the table was seen", way_text[way]);
 }
 
-int main(void)
+/* ---- shares ---- */
+
+static uint64_t share_of(uint64_t n, long share, long all)
+{
+	return n / (uint64_t)all + ((uint64_t)share < n % (uint64_t)all);
+}
+
+static void take_share(long share, long all, const uint64_t n[2])
 {
 	struct harness *h = harness_open(NULL);
-	const uint64_t n = setting("SEAL_FUZZ_N", getenv("PPN_SOAK") ? 200000000 : 20000000);
 
-	corpus_state = setting("SEAL_FUZZ_SEED", 0x70706e31);
-	if (!corpus_state)
-		corpus_state = 1;
-	bodies_fill();
-	tap_plan(8);
+	sums = shares[share];
+	/* Far from the others' by an odd number of 64 bits, and never 0. */
+	corpus_state += (uint64_t)share * 0x9e3779b97f4a7c15;
+	corpus_state += !corpus_state;
 	tap_note("seed %#llx", (unsigned long long)corpus_state);
-	compare(h, HARNESS_IN, n);
-	compare(h, HARNESS_OUT, setting("SEAL_FUZZ_OUT", n / 40));
+	for (enum harness_way way = HARNESS_IN; way <= HARNESS_OUT; way++)
+		compare(h, way, share_of(n[way], share, all));
 	harness_close(h);
+}
+
+static bool run_shares(long all, const uint64_t n[2])
+{
+	bool whole = true;
+	int status;
+
+	for (long i = 0; i < all; i++) {
+		pid_t pid;
+
+		(void)fflush(NULL);
+		pid = fork();
+		if (pid == 0) {
+			take_share(i, all, n);
+			(void)fflush(NULL);
+			_exit(0);
+		}
+		whole &= pid > 0;
+	}
+	while (wait(&status) > 0)
+		whole &= WIFEXITED(status) && WEXITSTATUS(status) == 0;
+	return whole;
+}
+
+static void add_up(long all)
+{
+	sums = shares[0];
+	for (long i = 1; i < all; i++)
+		for (enum harness_way way = HARNESS_IN; way <= HARNESS_OUT; way++) {
+			sums[way].verdicts += shares[i][way].verdicts;
+			sums[way].reasons += shares[i][way].reasons;
+			sums[way].flows += shares[i][way].flows;
+			for (int r = 0; r < _PPN_REASON_MAX; r++)
+				sums[way].seen[r] += shares[i][way].seen[r];
+		}
+}
+
+int main(void)
+{
+	const long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	const long all = cpus < 1 ? 1 : cpus > SHARES_MAX ? SHARES_MAX : cpus;
+	uint64_t n[2];
+
+	n[HARNESS_IN] = setting("SEAL_FUZZ_N", getenv("PPN_SOAK") ? 200000000 : 20000000);
+	n[HARNESS_OUT] = setting("SEAL_FUZZ_OUT", n[HARNESS_IN] / 40);
+	corpus_state = setting("SEAL_FUZZ_SEED", 0x70706e31);
+	shares = mmap(NULL, SHARES_MAX * sizeof(*shares), PROT_READ | PROT_WRITE,
+		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (shares == MAP_FAILED)
+		return 1;
+	bodies_fill();
+	tap_plan(9);
+	tap_ok(run_shares(all, n), "each of %ld processes did its share", all);
+	add_up(all);
+	report(HARNESS_IN, n[HARNESS_IN]);
+	report(HARNESS_OUT, n[HARNESS_OUT]);
 	return tap_end();
 }

@@ -24,7 +24,7 @@ done
 
 config() { # NODE LINE: of [underlay], or of [node]
 	local underlay=
-	[[ $2 != eth0* ]] || underlay=[underlay]
+	[[ $2 != eth0* ]] || underlay='[underlay]'
 	printf '[seal]\nmode = enforce\n[node]\nexternal = eth0\nbeacon_window = 0\n%s\n%s\n' "$underlay" "$2" \
 		>"$(node_dir "$1")/etc/ppnd.conf"
 	node_start "$1" ppnd ppnd --config "$(node_dir "$1")/etc/ppnd.conf" --state-dir "$(node_dir "$1")/state"

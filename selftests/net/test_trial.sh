@@ -105,7 +105,7 @@ check "(in words)" says 'this machine lives on it: 192.0.2.77 on eth0'
 check "(and what would keep it)" says '[underlay] eth0 = dhcp'
 lease del
 check "nothing to confirm" said_exits 8 one 'ppn seal --confirm'
-check "a trial" said_exits 0 one 'ppn seal --try 10s'
+check "a trial" said_exits 0 one 'ppn seal --try 20s'
 check "(what the seal will cut, in words)" says 'this is your own connection, which the trial spares'
 is "is on" "$(seal mode)" trial
 check "status says how long" test "$(seal trial_s)" -gt 0
@@ -119,9 +119,9 @@ check "it proves nothing" said_exits 8 one 'ppn seal --confirm'
 check "(in words)" says 'was there before the trial'
 check "nor a second trial meanwhile" said_exits 8 one 'ppn seal --try 60s'
 check "nor --yes" said_exits 8 one 'ppn seal --yes'
-check "it ends by itself" wait_for 15 pings
+check "it ends by itself" wait_for 30 pings
 check "and observes again" wait_for 5 eval '[ "$(seal mode)" = observe ]'
-is "the ledger has both" "$(trials)" "began for 10 s;reverted;"
+is "the ledger has both" "$(trials)" "began for 20 s;reverted;"
 
 # ---- nobody there to end it -----------------------------------------------------------------------
 
@@ -132,14 +132,14 @@ check "the session goes on" in_session one true
 check "the kernel ends it" wait_for 15 pings
 start_ppnd box
 is "the next ppnd observes" "$(seal mode)" observe
-is "and writes it down" "$(trials)" "began for 10 s;reverted;began for 10 s;reverted;"
+is "and writes it down" "$(trials)" "began for 20 s;reverted;began for 10 s;reverted;"
 check "a third" said_exits 0 one 'ppn seal --try 12s'
 node_stop box ppnd
 start_ppnd box
 is "a restart goes on with it" "$(seal mode)" trial
 check "its end is the same" wait_for 15 pings
 check "and written down" wait_for 5 eval '[ "$(seal mode)" = observe ]'
-is "(once)" "$(trials)" "began for 10 s;reverted;began for 10 s;reverted;began for 12 s;reverted;"
+is "(once)" "$(trials)" "began for 20 s;reverted;began for 10 s;reverted;began for 12 s;reverted;"
 
 # ---- confirmed ------------------------------------------------------------------------------------
 
