@@ -21,6 +21,12 @@ node_exec desk ip -6 addr add 2001:db8::1/64 dev eth0 nodad
 node_exec box ip addr add 192.0.2.2/24 dev eth0
 node_exec two ip addr add 192.0.2.3/24 dev eth0
 node_exec two ip -6 addr add 2001:db8::3/64 dev eth0 nodad
+# A container of box's, on a network of box's own.
+node_add inmate
+net_link box:inner inmate:eth0
+node_exec box ip addr add 198.51.100.1/24 dev inner
+node_exec inmate ip addr add 198.51.100.2/24 dev eth0
+node_exec inmate ip route add default via 198.51.100.1
 DESK=$(node_dir desk)
 
 start_ppnd() { # NODE
@@ -60,11 +66,11 @@ s = socket.create_server(("0.0.0.0", 2222), backlog=2048); held = []
 while True: held.append(s.accept())'
 wait_for 5 node_exec box sh -c 'ss -Htln sport = 2222 | grep -q :2222'
 
-# session NAME ADDRESS; then in_session NAME COMMAND: its words in $WORLD/said, its exit code.
+# session NAME ADDRESS [NODE]; then in_session NAME COMMAND: its words in $WORLD/said, its exit code.
 declare -A said=()
 session() {
 	mkfifo "$WORLD/$1.in"
-	node_start desk "$1" sh -c "exec nc $2 22 <>'$WORLD/$1.in' >>'$WORLD/$1.out'"
+	node_start "${3:-desk}" "$1" sh -c "exec nc $2 22 <>'$WORLD/$1.in' >>'$WORLD/$1.out'"
 	said[$1]=0
 	in_session "$1" true
 }
@@ -160,6 +166,9 @@ node_stop box ppnd
 start_ppnd box
 check "nor for the next ppnd" said_exits 8 old 'ppn seal --confirm'
 check "(in words)" says 'was there before the trial'
+session within 192.0.2.2 inmate
+check "nor a new one of a container here, which no seal was in the way of" said_exits 8 within 'ppn seal --confirm'
+check "(in words)" says 'which connection is yours cannot be told'
 session new 192.0.2.2
 
 in_trial() { node_exec box bpftool -j map lookup pinned "$PPN_PINS/policy" key 0 0 0 0 | jq -r '.value[1]' | grep -qi '^0x[13579bdf].$'; }
