@@ -75,13 +75,41 @@ boot() {
 	FLOOD=$!
 	local bind=(--bind="$WORLD/bpf:/sys/fs/bpf")
 	[ -z "${NO_BPFFS:-}" ] || bind=()
-	SYSTEMD_NSPAWN_API_VFS_WRITABLE=yes SYSTEMD_NSPAWN_LOCK=0 systemd-nspawn -q --boot --register=no --keep-unit \
-		--private-network --network-veth --machine=box --capability=all --system-call-filter=bpf \
-		"${bind[@]}" --console=pipe -D "$ROOT" >"$WORLD/log/console" 2>&1 </dev/null &
+	(
+		_own_cgroup
+		export SYSTEMD_NSPAWN_API_VFS_WRITABLE=yes SYSTEMD_NSPAWN_LOCK=0
+		exec systemd-nspawn -q --boot --register=no --keep-unit \
+			--private-network --network-veth --machine=box --capability=all --system-call-filter=bpf \
+			"${bind[@]}" --console=pipe -D "$ROOT"
+	) >"$WORLD/log/console" 2>&1 </dev/null &
 	NSPAWN=$!
 	wait_for 20 _leader
 	LEADER=$(pgrep -P "$NSPAWN" -x systemd)
 	_tap
+}
+
+# Where systemd keeps its units: two machines in one cgroup would take each other's for theirs.
+_cgroups() {
+	local root
+	for root in /sys/fs/cgroup/systemd /sys/fs/cgroup/unified /sys/fs/cgroup; do
+		[ ! -w "$root/cgroup.procs" ] || echo "$root/ppn-${0##*/}"
+	done
+}
+
+_own_cgroup() {
+	local cgroup
+	while read -r cgroup; do
+		mkdir -p "$cgroup"
+		echo "$BASHPID" >"$cgroup/cgroup.procs"
+	done < <(_cgroups)
+}
+
+# False: somebody is still in it.
+_drop_cgroup() {
+	local cgroup
+	while read -r cgroup; do
+		[ ! -d "$cgroup" ] || find "$cgroup" -depth -type d -exec rmdir {} + 2>/dev/null || return 1
+	done < <(_cgroups)
 }
 
 # On every device: one that is down cannot be listened to alone.
@@ -134,4 +162,5 @@ shut_down() {
 	kill "$NSPAWN" 2>/dev/null || :
 	kill "$FLOOD" "$TAP" 2>/dev/null || :
 	wait "$NSPAWN" "$FLOOD" "$TAP" 2>/dev/null || :
+	wait_for 5 _drop_cgroup || diag "a process of the machine is left in its cgroup"
 }
