@@ -89,7 +89,7 @@ check_cppcheck() {
 }
 
 check_shellcheck() {
-	scripts | xargs -r shellcheck
+	scripts | xargs -r -P "$jobs" -n 8 shellcheck
 }
 
 # ---- builds -------------------------------------------------------------------------------
