@@ -168,7 +168,7 @@ static void take_here(struct link *link, const uint8_t *packet, size_t len,
 
 static void readable(evutil_socket_t fd, short what, void *arg)
 {
-	struct sockaddr_in6 from;
+	struct sockaddr_in6 from = { 0 };
 	socklen_t from_len = sizeof(from);
 	uint8_t packet[PPN_DISCOVERY_MAX];
 	ssize_t n;
