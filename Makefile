@@ -287,7 +287,7 @@ test:
 	@scripts/setup.sh build test vm boot deb
 	@setsid sh -c '$(FETCH)' & fetch=$$!; trap 'kill -- -$$fetch 2>/dev/null; exit 130' INT TERM; \
 	$(submake) all tests fuzzers && \
-		ANALYZER=shallow FUZZ_SECONDS=$(or $(FUZZ_SECONDS),10) selftests/run check unit fuzz bpf net boot+vm; \
+		ANALYZER=shallow FUZZ_SECONDS=$(or $(FUZZ_SECONDS),10) selftests/run check unit fuzz bpf net boot vm; \
 		rc=$$?; kill -- -$$fetch 2>/dev/null; exit $$rc
 
 $(TIERS:%=test-%): test-%: all tests $(if $(SAN),san)
